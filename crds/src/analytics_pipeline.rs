@@ -1,0 +1,290 @@
+//! AnalyticsPipeline: one stream, exactly as a user writes it.
+//!
+//! In: YAML. Out: [`AnalyticsPipelineSpec`], near the input; the operator's `Plan` is what it means.
+//! Not here: which Kafka and which ClickHouse. That is the platform team's, in the Helm values.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::shared::{ObjectReference, SecretKeyReference};
+
+/// One stream of events: a Kafka topic, a processor Deployment, a ClickHouse table.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "tributary.dev",
+    version = "v1alpha1",
+    kind = "AnalyticsPipeline",
+    plural = "analyticspipelines",
+    shortname = "ap",
+    category = "tributary",
+    namespaced,
+    status = "AnalyticsPipelineStatus",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AnalyticsPipelineSpec {
+    /// EventSchemas of the events in the stream. At least one, at most 50.
+    pub schemas: Vec<ObjectReference>,
+    /// What happens to an event whose type no schema describes. Default: `DeadLetter`.
+    #[serde(default)]
+    pub unknown_events: UnknownEvents,
+    /// Under which paths the sources send type, id and time of an event.
+    #[serde(default)]
+    pub envelope: Envelope,
+    /// The topic.
+    #[serde(default)]
+    pub kafka: KafkaSpec,
+    /// The table.
+    #[serde(default)]
+    pub clickhouse: ClickHouseSpec,
+    /// The processor.
+    #[serde(default)]
+    pub processor: ProcessorSpec,
+    /// Leaves out an event whose id was stored before. Absent: every event is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplication: Option<Deduplication>,
+    /// What fields with `privacy: Hash` need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacySpec>,
+    /// Stops the processor; topic and table stay, and so does the position. Default: false.
+    #[serde(default)]
+    pub suspend: bool,
+    /// What deleting the object does to topic and table. Default: `Retain`.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What happens to an event whose type no schema describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnknownEvents {
+    /// It goes to the dead-letter topic with reason `UnknownEventType`.
+    #[default]
+    DeadLetter,
+    /// It is stored: the envelope in its columns, everything else in `extra`.
+    Store,
+    /// It is left out and counted as filtered.
+    Drop,
+}
+
+/// Under which paths the sources send type, id and time of an event; the first that is present wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Envelope {
+    /// Paths of the event type. Default: `[event]`.
+    pub event: Vec<String>,
+    /// Paths of the id that makes an event unique. Without a value, the id is made from the record's position. Default: `[event_id]`.
+    pub event_id: Vec<String>,
+    /// Paths of the time at which the event happened: RFC 3339, or seconds or milliseconds since 1970. Without a value, the record's
+    /// own time stands in. Default: `[event_time]`.
+    pub event_time: Vec<String>,
+}
+
+impl Default for Envelope {
+    fn default() -> Self {
+        Self {
+            event: vec!["event".into()],
+            event_id: vec!["event_id".into()],
+            event_time: vec!["event_time".into()],
+        }
+    }
+}
+
+/// The topic of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KafkaSpec {
+    /// Name of the topic. Default: `<namespace>.<name>`; another name must start with `<namespace>.`. Cannot be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Number of partitions; it can only grow. Default: 6.
+    pub partitions: i32,
+    /// Copies of each partition. Default: 1. Cannot be changed.
+    pub replicas: i32,
+    /// How long records stay in the topic. Default: `72h`.
+    pub retention: String,
+    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+}
+
+impl Default for KafkaSpec {
+    fn default() -> Self {
+        Self { topic: None, partitions: 6, replicas: 1, retention: "72h".into(), config: BTreeMap::new() }
+    }
+}
+
+/// The table of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClickHouseSpec {
+    /// How long rows stay in the table, counted from `event_time`; absent: for ever. Example: `365d`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+    /// How the table is cut into parts on disk, by `event_time`. Default: `Month`. Cannot be changed.
+    pub partition_by: PartitionBy,
+    /// Columns by which rows are sorted. Default: `[event, event_time]`. Cannot be changed.
+    pub order_by: Vec<String>,
+}
+
+impl Default for ClickHouseSpec {
+    fn default() -> Self {
+        Self { ttl: None, partition_by: PartitionBy::Month, order_by: vec!["event".into(), "event_time".into()] }
+    }
+}
+
+/// How a table is cut into parts on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PartitionBy {
+    /// Not at all.
+    None,
+    /// By day.
+    Day,
+    /// By month.
+    #[default]
+    Month,
+    /// By year.
+    Year,
+}
+
+/// The processor of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProcessorSpec {
+    /// Number of processor pods; more than partitions would idle. Default: 1.
+    pub replicas: i32,
+    /// When a batch is written.
+    pub batch: BatchSpec,
+    /// What a processor pod asks for and may use.
+    pub resources: ProcessorResources,
+}
+
+impl Default for ProcessorSpec {
+    fn default() -> Self {
+        Self { replicas: 1, batch: BatchSpec::default(), resources: ProcessorResources::default() }
+    }
+}
+
+/// When a batch is written: as soon as one of the three is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BatchSpec {
+    /// Rows of one partition. Default: 50000.
+    pub max_rows: i32,
+    /// Bytes of one partition's rows before compression. Default: `16Mi`.
+    pub max_bytes: String,
+    /// Age of the oldest row. Default: `1s`.
+    pub max_age: String,
+}
+
+impl Default for BatchSpec {
+    fn default() -> Self {
+        Self { max_rows: 50_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
+    }
+}
+
+/// What a processor pod asks for and may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProcessorResources {
+    /// CPU asked for. Default: `50m`. There is no CPU limit.
+    pub cpu: String,
+    /// Memory asked for and the limit. Default: `256Mi`.
+    pub memory: String,
+}
+
+impl Default for ProcessorResources {
+    fn default() -> Self {
+        Self { cpu: "50m".into(), memory: "256Mi".into() }
+    }
+}
+
+/// Leaves out an event whose id was stored before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deduplication {
+    /// What makes two events the same. Only `event_id` today, and only within one partition: key records by the id or the user.
+    pub key: DeduplicationKey,
+    /// How far apart two records of the same event may be. Default: `24h`.
+    pub window: String,
+}
+
+impl Default for Deduplication {
+    fn default() -> Self {
+        Self { key: DeduplicationKey::EventId, window: "24h".into() }
+    }
+}
+
+/// What makes two events the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeduplicationKey {
+    /// The id of the event.
+    #[default]
+    #[serde(rename = "event_id")]
+    EventId,
+}
+
+/// What fields with `privacy: Hash` need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrivacySpec {
+    /// Secret that holds the key of the hash, at least 32 bytes. Streams that share it can be joined on the hash.
+    pub hash_key: SecretKeyReference,
+}
+
+/// What deleting the object does to topic and table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// Topic and table stay; a pipeline of the same name takes them up again.
+    #[default]
+    Retain,
+    /// Topic, dead-letter topic and table are deleted with all that is in them.
+    Delete,
+}
+
+/// What the operator did for an AnalyticsPipeline.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AnalyticsPipelineStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `TopicReady`, `TableReady`, `ProcessorReady`; `Reconciling` and `Stalled` only when True.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// Name of the topic that the apps write to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Name of the topic that keeps rejected records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_topic: Option<String>,
+    /// Name of the table, `database.table`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The schema versions in force, `name@version`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schemas: Vec<String>,
+    /// The processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<ProcessorStatus>,
+    /// Records of the topic that are not read yet, over all partitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<i64>,
+}
+
+/// The processor of a pipeline, as it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessorStatus {
+    /// Pods wanted.
+    pub desired: i32,
+    /// Pods that read and write.
+    pub ready: i32,
+    /// `ready/desired`, for people.
+    pub summary: String,
+    /// Image of the pods.
+    pub image: String,
+}

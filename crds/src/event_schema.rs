@@ -1,0 +1,169 @@
+//! EventSchema: what one event type looks like, exactly as a user writes it.
+//!
+//! In: YAML. Out: [`EventSchemaSpec`], near the input; [`crate::schema::Schema`] is what it means.
+//! Not here: checks between objects; what needs other objects is a condition, set by the operator.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one event type looks like, and what to do with one that does not.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "tributary.dev",
+    version = "v1alpha1",
+    kind = "EventSchema",
+    plural = "eventschemas",
+    shortname = "evs",
+    category = "tributary",
+    namespaced,
+    status = "EventSchemaStatus",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EventSchemaSpec {
+    /// Value of the event-type field that this schema describes. Default: the name of the object. Example: `purchase`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Other values of the event-type field that mean the same event, as other sources call it. Example: `[order_completed]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_aliases: Vec<String>,
+    /// Which changes are accepted, judged against the version accepted before. Default: `Backward`.
+    #[serde(default)]
+    pub compatibility: Compatibility,
+    /// What happens to fields that the schema does not name. Default: `Capture`.
+    #[serde(default)]
+    pub unknown_fields: UnknownFields,
+    /// The fields of the event. At least one, at most 200.
+    pub fields: Vec<FieldSpec>,
+    /// Rules between fields, in CEL, as in a CustomResourceDefinition. At most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleSpec>,
+}
+
+/// Which changes of a schema are accepted. The names are those of the schema registries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Compatibility {
+    /// Any change.
+    None,
+    /// The new version reads what the old one accepted: optional fields may be added, checks may be loosened.
+    #[default]
+    Backward,
+    /// The old version reads what the new one accepts: fields may be added, checks may be tightened.
+    Forward,
+    /// Both.
+    Full,
+}
+
+/// What happens to fields that the schema does not name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnknownFields {
+    /// They are kept in the JSON column `extra`.
+    #[default]
+    Capture,
+    /// The event is rejected with reason `UnknownField`.
+    Reject,
+    /// They are left out.
+    Drop,
+}
+
+/// One field of an event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldSpec {
+    /// Path of the field in the event; dots go into nested objects. The column is the path with `_` for `.`.
+    /// Examples: `order_id`, `device.os`.
+    pub name: String,
+    /// Type of the field and of its column: `String`, `Bool`, `Int8` … `Int64`, `UInt8` … `UInt64`, `Float32`, `Float64`,
+    /// `Decimal(P, S)`, `Date`, `DateTime`, `DateTime64(P)`, `UUID`, `Json`, or `Array(T)` of a type before. Example: `Decimal(18, 2)`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Whether an event without the field is rejected. Default: false.
+    #[serde(default)]
+    pub required: bool,
+    /// Other paths under which sources send the field. Example: `[uid, userId]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Value stored when the field is missing, as text that parses as the field's type. Example: `USD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Whether a value of another JSON type is converted when that loses nothing (`"12"` to 12, `12` to `"12"`,
+    /// seconds or milliseconds since 1970 to a time). Default: false.
+    #[serde(default)]
+    pub coerce: bool,
+    /// How a personal value is stored and forwarded. Default: `Plain`.
+    #[serde(default)]
+    pub privacy: Privacy,
+    /// Least value of a number. Example: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// Greatest value of a number. Example: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
+    /// Least number of characters of a string, or of elements of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u32>,
+    /// Greatest number of characters of a string, or of elements of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// Regular expression that a string must match somewhere; anchor it with `^` and `$`. Linear time, no look-around. Example: `^[A-Z]{3}$`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// The only values that a string may have. Example: `[USD, EUR]`.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+    /// What the field means, for the people who query it; becomes the comment of the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// How a personal value is stored and forwarded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Privacy {
+    /// As it is.
+    #[default]
+    Plain,
+    /// HMAC-SHA-256 under the pipeline's `privacy.hashKey`, 64 hexadecimal digits: equal values stay equal, nobody reads them.
+    Hash,
+    /// Every character but the last four becomes `*`; a value of four characters or fewer is masked whole.
+    Mask,
+    /// Checked, then left out: there is no column.
+    Drop,
+}
+
+/// A rule between fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleSpec {
+    /// CEL expression over `event` that must be true. Example: `event.amount < 100000.0 || event.currency == 'USD'`.
+    pub rule: String,
+    /// What to tell the sender of an event that breaks the rule. Example: `large purchases are in USD`.
+    pub message: String,
+}
+
+/// What the operator found of an EventSchema.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventSchemaStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `SchemaAccepted`; `Reconciling` and `Stalled` only when True.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// The version in force: what pipelines check events against, and what the next change is judged against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedVersion>,
+    /// Number of pipelines in the namespace that name this schema.
+    #[serde(default)]
+    pub used_by: i32,
+}
+
+/// A version of a schema that was accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AcceptedVersion {
+    /// Counts accepted changes, from 1.
+    pub version: i32,
+    /// The spec as it was accepted.
+    pub spec: EventSchemaSpec,
+}
