@@ -1,0 +1,86 @@
+# Thin on purpose: every line that CI runs has a target here, and no target does more than call a program.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Programs, jars and compiled crates are kept outside the checkout, so that a fresh clone starts warm.
+export TRIBUTARY_CACHE ?= $(HOME)/.cache/tributary
+export TRIBUTARY_STATE ?= /var/lib/tributary-environment
+export CARGO_TARGET_DIR ?= $(TRIBUTARY_CACHE)/target
+export CARGO_INSTALL_ROOT := $(TRIBUTARY_CACHE)/tools
+CARGO_DENY := $(CARGO_INSTALL_ROOT)/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
+ENVIRONMENT := cargo run --quiet --package e2e --bin environment --
+WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
+
+.PHONY: help demo test up down status images prerequisites format lint deny unit chart contracts e2e generate
+
+help: ## Lists the targets.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+
+# A cluster of your own: make demo KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=… (docs/CONTRIBUTING.md has all the variables).
+ifeq ($(origin KUBECONFIG),command line)
+demo: prerequisites ## Runs the main job end to end, here or on your own cluster (KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=…).
+	$(MAKE) --no-print-directory demo-tools
+	HELM=$${HELM:-$(TRIBUTARY_CACHE)/bin/helm} KUBECTL=$${KUBECTL:-$(TRIBUTARY_CACHE)/bin/kubectl} cargo run --quiet --release --package e2e --bin demo
+else
+demo: up images
+	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
+endif
+
+test: format lint deny unit chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
+	@echo "all checks and tests are green"
+	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
+
+prerequisites:
+	@e2e/prerequisites
+
+up: prerequisites ## Brings up Kubernetes, Kafka and ClickHouse on this machine.
+	@$(ENVIRONMENT) up
+
+down: ## Takes the environment away, whatever is left of it.
+	@$(ENVIRONMENT) down
+
+status: ## Shows the parts of the environment.
+	@$(ENVIRONMENT) status
+
+images: up ## Builds the two images and brings them into the environment's cluster.
+	@$(ENVIRONMENT) images
+
+format: prerequisites
+	@echo "== format"
+	cargo fmt --all --check
+
+lint: prerequisites
+	@echo "== lints"
+	cargo clippy --workspace --all-targets --all-features -- --deny warnings
+
+deny: $(CARGO_DENY)
+	@echo "== licences, bans and sources of the crates"
+	$(CARGO_DENY) --log-level error --all-features check licenses bans sources
+
+$(CARGO_DENY):
+	@echo "building cargo-deny $(CARGO_DENY_VERSION) (about 4 minutes, once)"
+	CARGO_TARGET_DIR=$(TRIBUTARY_CACHE)/target/cargo-deny cargo install --quiet --locked cargo-deny --version $(CARGO_DENY_VERSION)
+	rm -rf $(TRIBUTARY_CACHE)/target/cargo-deny
+
+unit: prerequisites ## Runs the unit and golden tests; they need nothing but cargo.
+	@echo "== unit and golden tests; generated files are current"
+	cargo test
+
+chart: up
+	@echo "== the chart"
+	$(WITH_ENVIRONMENT) charts/tributary/tests/run
+
+contracts: up
+	@echo "== the gateways' contract, on the real Kafka and the real ClickHouse"
+	$(WITH_ENVIRONMENT) cargo test --package operator --package processor --features operator/real,processor/real --test real
+
+e2e: images ## Runs the end-to-end tests on the real environment.
+	@echo "== end to end"
+	$(WITH_ENVIRONMENT) cargo test --package e2e
+
+generate: ## Rewrites every generated and golden file.
+	-UPDATE=1 cargo test
+	$(WITH_ENVIRONMENT) UPDATE=1 charts/tributary/tests/run
