@@ -85,6 +85,12 @@ func (front *front) serveStatement(writer http.ResponseWriter, request *http.Req
 		front.refuse(writer, err)
 		return
 	}
+	if isForm, err := wanted.takeForm(request.Header.Get("Content-Type"), body); err != nil {
+		front.refuse(writer, err)
+		return
+	} else if isForm {
+		body = nil
+	}
 	if strings.TrimSpace(wanted.query) == "" && len(body) == 0 {
 		writePlain(writer, http.StatusOK, "Ok.\n")
 		return

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"os"
@@ -150,6 +151,22 @@ func TestParametersFillValuesAndIdentifiers(test *testing.T) {
 	server.insertOK("INSERT INTO {table:Identifier} FORMAT Native", nativeBlock(8, "native"), given)
 	equal(test, "rows", server.query("SELECT count() FROM rows"), "2")
 	equal(test, "a missing parameter", server.ask("SELECT {other:UInt8}", given).header.Get("X-ClickHouse-Exception-Code"), "456")
+}
+
+func TestAFormCarriesStatementAndParameters(test *testing.T) {
+	server := startServer(test)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, value := range map[string]string{"query": "SELECT {text:String}, getSetting('max_block_size')", "param_text": "a\\tb", "max_block_size": "77"} {
+		must(test, form.WriteField(name, value))
+	}
+	must(test, form.Close())
+	got, err := server.request(http.MethodPost, nil, bytes.NewReader(body.Bytes()), http.Header{"Content-Type": {form.FormDataContentType()}})
+	must(test, err)
+	equal(test, "reply", got.body, "a\\tb\t77\n")
+	got, err = server.request(http.MethodPost, nil, bytes.NewReader(body.Bytes()[:body.Len()/2]), http.Header{"Content-Type": {form.FormDataContentType()}})
+	must(test, err)
+	equal(test, "a cut form", got.status, 400)
 }
 
 func TestSettingsAndDatabaseHoldForOneRequestOnly(test *testing.T) {

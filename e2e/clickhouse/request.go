@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -19,10 +22,9 @@ type wantedStatement struct {
 	compressHTTP, readOnly           bool
 }
 
-// URL parameters that are no settings. Those without a case in readRequest are accepted and have no effect here.
+// Parameters that are no settings and are accepted without effect (user and password are read apart).
 var reservedParameters = map[string]bool{
-	"query": true, "database": true, "default_format": true, "query_id": true, "user": true, "password": true,
-	"compress": true, "decompress": true, "session_id": true, "session_timeout": true, "session_check": true,
+	"user": true, "password": true, "session_id": true, "session_timeout": true, "session_check": true,
 	"close_session": true, "quota_key": true, "stacktrace": true, "role": true, "buffer_size": true,
 	"wait_end_of_query": true, "client_protocol_version": true,
 }
@@ -35,29 +37,59 @@ func readRequest(request *http.Request) (wantedStatement, error) {
 	if err != nil {
 		return wanted, &problem{code: codeBadArguments, name: "BAD_ARGUMENTS", text: "the URL's parameters do not parse: " + err.Error()}
 	}
-	wanted.query, wanted.database = given.Get("query"), given.Get("database")
-	if wanted.database == "" {
-		wanted.database = request.Header.Get("X-ClickHouse-Database")
-	}
-	wanted.format = firstOf(given.Get("default_format"), request.Header.Get("X-ClickHouse-Format"), "TabSeparated")
-	wanted.queryID = firstOf(given.Get("query_id"), randomIdentifier())
-	wanted.compressReply, wanted.decompressBody = isTrue(given.Get("compress")), isTrue(given.Get("decompress"))
-	wanted.compressHTTP = isTrue(given.Get("enable_http_compression"))
+	wanted.database = request.Header.Get("X-ClickHouse-Database")
+	wanted.format = firstOf(request.Header.Get("X-ClickHouse-Format"), "TabSeparated")
+	wanted.queryID = randomIdentifier()
 	wanted.readOnly = request.Method != http.MethodPost && request.Method != http.MethodPut
 	wanted.user, wanted.password = credentials(request, given)
+	return wanted, wanted.take(given)
+}
+
+// take reads parameters of the URL or of a form.
+func (wanted *wantedStatement) take(given url.Values) error {
 	for name, values := range given {
 		value := values[len(values)-1]
 		switch {
+		case name == "query":
+			wanted.query = value
+		case name == "database":
+			wanted.database = firstOf(value, wanted.database)
+		case name == "default_format":
+			wanted.format = firstOf(value, wanted.format)
+		case name == "query_id":
+			wanted.queryID = firstOf(value, wanted.queryID)
+		case name == "compress":
+			wanted.compressReply = isTrue(value)
+		case name == "decompress":
+			wanted.decompressBody = isTrue(value)
 		case reservedParameters[name]:
 		case strings.HasPrefix(name, "param_"):
 			wanted.parameters[strings.TrimPrefix(name, "param_")] = value
 		case settingName.MatchString(name):
 			wanted.settings[name] = value
 		default:
-			return wanted, &problem{code: codeUnknownSetting, name: "UNKNOWN_SETTING", text: "Unknown setting '" + name + "'"}
+			return &problem{code: codeUnknownSetting, name: "UNKNOWN_SETTING", text: "Unknown setting '" + name + "'"}
 		}
 	}
-	return wanted, nil
+	wanted.compressHTTP = isTrue(wanted.settings["enable_http_compression"])
+	return nil
+}
+
+// takeForm reads a multipart body, in which clients send long statements and parameters.
+func (wanted *wantedStatement) takeForm(contentType string, body []byte) (bool, error) {
+	kind, details, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "multipart/form-data" {
+		return false, nil
+	}
+	form, err := multipart.NewReader(bytes.NewReader(body), details["boundary"]).ReadForm(bodyLimit)
+	if err != nil {
+		return true, &problem{code: codeCannotReadAllData, name: "CANNOT_READ_ALL_DATA", text: "the request's form is broken or ends early, nothing was run: " + err.Error()}
+	}
+	defer form.RemoveAll()
+	if len(form.File) > 0 {
+		return true, &problem{code: codeNotImplemented, name: "NOT_IMPLEMENTED", text: "External tables are not supported by this development server"}
+	}
+	return true, wanted.take(form.Value)
 }
 
 func credentials(request *http.Request, given url.Values) (string, string) {
