@@ -1,0 +1,72 @@
+//! The one program that owns the local environment: `up`, `down`, `status`, `images`, `logs`, `check`.
+//!
+//! In: the command line. Out: lines for the person who waits, and exit code 1 with one message when something is wrong.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use e2e::environment::settings::Settings;
+use e2e::environment::{check, commands, down, images, probe, status, up};
+
+/// A real Kubernetes, Kafka and ClickHouse on this machine, for development and tests.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Brings the environment up; a second time it mends what is not running.
+    Up,
+    /// Takes everything down and removes its data; built programs stay in the cache.
+    Down,
+    /// Shows each part with its process, address and memory.
+    Status,
+    /// Compiles our programs and brings their images into the cluster.
+    Images {
+        /// Which ones: operator, processor; both when none is named.
+        names: Vec<String>,
+    },
+    /// Shows the end of the log of a part.
+    Logs {
+        /// The part, as `status` names it.
+        part: String,
+        /// How many lines.
+        #[arg(long, default_value_t = 100)]
+        lines: usize,
+    },
+    /// Proves with pods of its own that the environment does what Tributary needs.
+    Check,
+    /// What the pods of `check` run.
+    #[command(hide = true)]
+    Probe {
+        /// Serve over HTTP afterwards.
+        #[arg(long)]
+        serve: bool,
+        /// Ask this Service too.
+        #[arg(long)]
+        service: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let settings = Settings::from_environment();
+    let outcome = match Arguments::parse().action {
+        Action::Up => up::up(&settings),
+        Action::Down => down::down(&settings),
+        Action::Status => status::status(&settings),
+        Action::Images { names } => images::images(&settings, &names),
+        Action::Logs { part, lines } => status::logs(&settings, &part, lines),
+        Action::Check => check::check(&settings),
+        Action::Probe { serve, service } => probe::probe(serve, service.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            commands::say(format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The local environment: a real Kubernetes, Kafka and ClickHouse on one Debian machine, without Docker.
+//!
+//! In: the folders `kubernetes/`, `helm/`, `dns/`, `kafka/`, `clickhouse/` and `pause/` of this crate, which pin what runs.
+//! Out: processes, one bridge and one state folder, all of which `down` takes away again; and `environment.env`, the
+//! addresses for everybody else. It never dials anything but this machine, except through package registries' clients.
+//!
+//! ```text
+//! prerequisites -> programs (cache) -> before -> network, groups -> configuration -> parts, stage by stage -> node ready
+//! ```
+
+pub mod check;
+pub mod commands;
+pub mod down;
+pub mod images;
+pub mod probe;
+pub mod settings;
+pub mod status;
+pub mod up;
+
+mod before;
+mod certificates;
+mod configuration;
+mod groups;
+mod health;
+mod mounts;
+mod network;
+mod oci;
+mod parts;
+mod prerequisites;
+mod process;
+mod programs;

@@ -1,0 +1,115 @@
+//! `down`: from whatever an `up` has left, whole or broken, to a machine as it was before. The cache stays.
+//!
+//! Each step finds by itself what there is to remove, none trusts that another step ran. A step that fails is told and the next
+//! one still runs; the last look decides: something of ours left is an error that names it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::commands::say;
+use super::settings::Settings;
+use super::up::lock;
+use super::{before, groups, mounts, network, process};
+
+/// How long a process may take to end by itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A step says what it removed, if there was anything.
+type Step = fn(&Settings) -> Result<Option<String>>;
+
+/// The kubelet first, or it starts again what is ended; containerd lives on until its pods are gone.
+const STEPS: [(&str, Step); 7] = [
+    ("node agent", end_kubelet),
+    ("pods", |_| groups::kill_all().map(|n_processes| count(n_processes, "processes killed"))),
+    ("processes", |settings| Ok(end_processes(settings))),
+    ("mounts", |settings| mounts::unmount_below(&settings.state).map(|n_mounts| count(n_mounts, "unmounted"))),
+    ("network", |_| remove_network()),
+    ("control groups", |_| groups::remove().map(|n_groups| count(n_groups, "removed"))),
+    ("machine", |settings| before::restore(settings).map(|said| (!said.is_empty()).then(|| said.join(", ")))),
+];
+
+/// Takes the environment down.
+///
+/// # Errors
+/// When anything of the environment is left afterwards; the message names it.
+pub fn down(settings: &Settings) -> Result<()> {
+    let _lock = lock()?;
+    let mut failures = Vec::new();
+    for (what, step) in STEPS {
+        match step(settings) {
+            Ok(Some(done)) => say(format!("  {what}: {done}")),
+            Ok(None) => {}
+            Err(error) => failures.push(format!("{what}: {error:#}")),
+        }
+    }
+    if failures.is_empty() {
+        match remove_state(settings) {
+            Ok(Some(done)) => say(format!("  state folder: {done}")),
+            Ok(None) => {}
+            Err(error) => failures.push(format!("state folder: {error:#}")),
+        }
+    }
+    failures.extend(left(settings)?);
+    if !failures.is_empty() {
+        bail!("the environment is not gone; mend this and run `down` again:\n  - {}", failures.join("\n  - "));
+    }
+    say(format!("nothing of the environment is left; programs stay in {}", settings.cache.display()));
+    Ok(())
+}
+
+/// Everything of the environment that is there.
+fn left(settings: &Settings) -> Result<Vec<String>> {
+    let mut left: Vec<String> = process::marked(settings)
+        .into_iter()
+        .map(|found| format!("process {} ({})", found.pid, found.program.display()))
+        .collect();
+    left.extend(mounts::below(&settings.state)?.into_iter().map(|mount| format!("mount {}", mount.display())));
+    left.extend(network::remains()?);
+    left.extend(groups::remains()?.into_iter().map(|group| format!("control group {}", group.display())));
+    if settings.state.exists() {
+        left.push(format!("folder {}", settings.state.display()));
+    }
+    Ok(left)
+}
+
+fn end_kubelet(settings: &Settings) -> Result<Option<String>> {
+    let ended = process::end_part(settings, "kubelet", GRACE)?;
+    Ok(ended.then(|| "kubelet ended".to_owned()))
+}
+
+/// Ends all parts, and what else carries the mark: shims of containers, parts whose pid file was never written.
+fn end_processes(settings: &Settings) -> Option<String> {
+    let found = process::marked(settings);
+    let processes: Vec<(i32, u64)> = found.iter().map(|found| (found.pid, found.started)).collect();
+    process::end(&processes, GRACE);
+    let mut names: Vec<String> = found
+        .iter()
+        .filter_map(|found| Some(found.program.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| format!("ended {}", names.join(", ")))
+}
+
+fn remove_network() -> Result<Option<String>> {
+    let found = network::remains()?;
+    network::remove()?;
+    Ok((!found.is_empty()).then(|| format!("removed {}", found.join(", "))))
+}
+
+fn remove_state(settings: &Settings) -> Result<Option<String>> {
+    if !settings.state.exists() {
+        return Ok(None);
+    }
+    // A mount that is still there would be emptied with it.
+    if let Some(mount) = mounts::below(&settings.state)?.first() {
+        bail!("{} is still mounted", mount.display());
+    }
+    std::fs::remove_dir_all(&settings.state)
+        .with_context(|| format!("failed to remove {}", settings.state.display()))?;
+    Ok(Some(format!("{} removed", settings.state.display())))
+}
+
+fn count(number: usize, what: &str) -> Option<String> {
+    (number > 0).then(|| format!("{number} {what}"))
+}

@@ -1,0 +1,105 @@
+//! Where things are and which addresses they have: the one room of the environment that reads environment variables.
+//!
+//! In: `TRIBUTARY_CACHE`, `TRIBUTARY_STATE`, `HOME`, `PATH`. Out: `Settings`, and the constants that every other room uses.
+//! The cache holds what is expensive and may be kept for ever; the state folder holds what one run made and `down` removes.
+//! It touches no file.
+
+use std::path::{Path, PathBuf};
+
+/// The address of the node, of Kafka, of ClickHouse and of the DNS server: local to this machine, reachable from pods.
+pub const ADDRESS: &str = "10.250.0.1";
+/// The bridge that carries `ADDRESS`.
+pub const BRIDGE: &str = "trib0";
+/// The network of the pods.
+pub const PODS: &str = "10.251.0.0/24";
+/// The first address of `PODS`, which the CNI plugin puts on the host's end of each pod's cable.
+pub const POD_GATEWAY: &str = "10.251.0.1";
+/// The network of the Services.
+pub const SERVICES: &str = "10.96.0.0/16";
+/// The Service address of the Kubernetes API.
+pub const API_SERVICE: &str = "10.96.0.1";
+/// The name of the one node.
+pub const NODE: &str = "tributary";
+/// The control group below which every pod lives.
+pub const CGROUP: &str = "tributary";
+/// User of the development ClickHouse.
+pub const CLICKHOUSE_USER: &str = "tributary";
+/// Password of the development ClickHouse; it guards nothing and is no secret.
+pub const CLICKHOUSE_PASSWORD: &str = "tributary-development";
+
+/// Where the environment keeps and finds its files.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What is expensive to make: programs, jars, the ClickHouse library.
+    pub cache: PathBuf,
+    /// What one run made: pid files, logs, data, certificates.
+    pub state: PathBuf,
+    /// The project's own folder.
+    pub repository: PathBuf,
+    /// Where programs are looked for: the caller's path and the folders of system programs.
+    pub path: String,
+    /// The caller's home, which Go, Maven and npm ask for.
+    pub home: PathBuf,
+}
+
+impl Settings {
+    /// Reads the settings from the environment variables.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let home = PathBuf::from(variable("HOME").unwrap_or_else(|| "/root".to_owned()));
+        let cache = variable("TRIBUTARY_CACHE").map_or_else(|| home.join(".cache/tributary"), PathBuf::from);
+        let state = variable("TRIBUTARY_STATE")
+            .map_or_else(|| PathBuf::from("/var/lib/tributary-environment"), PathBuf::from);
+        let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
+        Self { cache, state, repository, path, home }
+    }
+
+    /// The path of a program of the cache.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.cache.join("bin").join(name)
+    }
+
+    /// The kubeconfig of the cluster's administrator.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.state.join("kubeconfig")
+    }
+
+    /// The log of a part.
+    #[must_use]
+    pub fn log(&self, part: &str) -> PathBuf {
+        self.state.join("logs").join(format!("{part}.log"))
+    }
+
+    /// A written configuration file.
+    #[must_use]
+    pub fn configuration(&self, name: &str) -> PathBuf {
+        self.state.join("configuration").join(name)
+    }
+
+    /// The socket of the environment's own containerd.
+    #[must_use]
+    pub fn containerd_socket(&self) -> PathBuf {
+        self.state.join("containerd/containerd.sock")
+    }
+
+    /// The ClickHouse engine.
+    #[must_use]
+    pub fn clickhouse_library(&self) -> PathBuf {
+        self.cache.join("libchdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so")
+    }
+
+    /// A folder or file of the project's end-to-end room.
+    #[must_use]
+    pub fn source(&self, path: &str) -> PathBuf {
+        self.repository.join("e2e").join(path)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads environment variables")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
