@@ -132,7 +132,11 @@ pub struct ClickHouseSpec {
 
 impl Default for ClickHouseSpec {
     fn default() -> Self {
-        Self { ttl: None, partition_by: PartitionBy::Month, order_by: vec!["event".into(), "event_time".into()] }
+        Self {
+            ttl: None,
+            partition_by: PartitionBy::Month,
+            order_by: vec!["event".into(), "event_time".into()],
+        }
     }
 }
 

@@ -6,9 +6,7 @@
 use std::fmt;
 
 /// Why a record did not become a row.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum RejectionReason {
     /// The record has no bytes.
     EmptyRecord,
