@@ -1,3 +1,5 @@
+// Body room: reads and decompresses a whole body. Nothing is used of a body that ends early or does not decode.
+
 package main
 
 import (

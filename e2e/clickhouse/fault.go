@@ -1,3 +1,5 @@
+// Fault room: what tests of clients want to go wrong, read from the file named by --fault-file.
+
 package main
 
 import (

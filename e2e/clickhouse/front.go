@@ -1,3 +1,6 @@
+// Front room: takes HTTP requests, checks who asks, runs one statement a request in an engine session of its own and
+// answers as ClickHouse does. Reading requests, splitting statements and writing replies are the neighbouring files.
+
 package main
 
 import (

@@ -1,6 +1,6 @@
-package main
-
 // The harness: builds the program once, starts it as its users do, and talks plain HTTP to it.
+
+package main
 
 import (
 	"bytes"

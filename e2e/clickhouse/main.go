@@ -62,7 +62,7 @@ func readOptions() options {
 	flag.StringVar(&chosen.fault, "fault-file", "", "JSON file of faults to play, read again on each request (tests only)")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "clickhouse-front: a DEVELOPMENT server, never for production.\n"+
-			"It serves ClickHouse's HTTP interface over libchdb.so. One user, no TLS; session_id is accepted and has no effect.\n"+
+			"It serves ClickHouse's HTTP interface over libchdb.so. One user, no TLS; session_id and async_insert are accepted and have no effect.\n"+
 			"Every reply carries the header "+developmentHeader+": "+developmentValue+".\n\n")
 		flag.PrintDefaults()
 	}

@@ -1,3 +1,5 @@
+// Reply room: output, errors and HTTP status codes as ClickHouse gives them, compressed as the client asked.
+
 package main
 
 import (

@@ -1,3 +1,6 @@
+// Request room: URL, headers and forms become a wantedStatement. Every parameter that ClickHouse does not reserve is a
+// setting; the engine itself says which of them exist.
+
 package main
 
 import (

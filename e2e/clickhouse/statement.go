@@ -1,3 +1,6 @@
+// Statement room: cuts the rows off an INSERT, because the engine takes them only through its insert stream (inline
+// binary rows are cut at the first blank line). It follows ClickHouse's parser as far as that needs and no further.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// Library part: the C functions of libchdb by name and signature, and Go values in the shape that they take.
+
 package engine
 
 import (

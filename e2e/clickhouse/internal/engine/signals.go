@@ -1,3 +1,5 @@
+// Signals part: keeps the Go runtime's handlers in place although libchdb resets them on every connect.
+
 package engine
 
 import (
