@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::process::MARK;
 use super::settings::Settings;
 
 /// Variables of a proxy, which no call to the local cluster may pass.
@@ -59,7 +60,7 @@ pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<Strin
 /// A call of the environment's kubectl as the cluster's administrator.
 pub(super) fn kubectl(settings: &Settings) -> Command {
     let mut command = Command::new(settings.program("kubectl"));
-    command.arg("--kubeconfig").arg(settings.kubeconfig());
+    command.arg("--kubeconfig").arg(settings.kubeconfig()).env(MARK, &settings.state);
     for proxy in PROXIES {
         command.env_remove(proxy);
     }
@@ -69,7 +70,7 @@ pub(super) fn kubectl(settings: &Settings) -> Command {
 /// A call of `ctr` on the environment's own containerd, in the namespace that the kubelet uses.
 pub(super) fn ctr(settings: &Settings) -> Result<Command> {
     let mut command = Command::new(find_program(settings, "ctr")?);
-    command.arg("--address").arg(settings.containerd_socket()).args(["--namespace", "k8s.io"]);
+    command.arg("--address").arg(settings.containerd_socket()).args(["--namespace", "k8s.io"]).env(MARK, &settings.state);
     Ok(command)
 }
 

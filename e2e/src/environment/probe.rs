@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -33,10 +34,21 @@ pub fn probe(serve: bool, service: Option<&str>) -> Result<()> {
     ensure!(read_only, "the root file system can be written");
     ensure!(Path::new("/etc/ssl/certs/ca-certificates.crt").exists(), "the image lacks the certificates");
     if let Some(address) = service {
-        let body = http_ok(address, "/").with_context(|| format!("the Service {address}"))?;
+        let body = wait_for(address).with_context(|| format!("the Service {address}"))?;
         say(format!("{address} answers {}", body.trim()));
     }
     if serve { self::serve() } else { Ok(()) }
+}
+
+/// A Service answers once the pods behind it are ready.
+fn wait_for(address: &str) -> Result<String> {
+    let from = Instant::now();
+    loop {
+        match http_ok(address, "/") {
+            Err(_) if from.elapsed() < Duration::from_secs(60) => std::thread::sleep(Duration::from_millis(500)),
+            outcome => return outcome,
+        }
+    }
 }
 
 fn serve() -> Result<()> {

@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 
-/// The variable that marks each process of an environment with its state folder.
-const MARK: &str = "TRIBUTARY_ENVIRONMENT_STATE";
+/// The variable that marks each process of an environment with its state folder: the parts, and what may outlive an `up`
+/// that is killed.
+pub(super) const MARK: &str = "TRIBUTARY_ENVIRONMENT_STATE";
 
 /// What is to be started.
 #[derive(Debug, Clone)]
@@ -141,7 +142,7 @@ pub(super) fn marked(settings: &Settings) -> Vec<Marked> {
         })
         .filter_map(|pid| {
             let (state, started) = stat(pid)?;
-            (state != 'Z').then(|| Marked { pid, started, program: called_as(pid) })
+            (!is_gone(pid, state)).then(|| Marked { pid, started, program: called_as(pid) })
         })
         .collect()
 }
@@ -162,7 +163,13 @@ pub(super) fn pid_file(settings: &Settings, name: &str) -> PathBuf {
 }
 
 fn is_alive(pid: i32, started: u64) -> bool {
-    stat(pid).is_some_and(|(state, now)| state != 'Z' && now == started)
+    stat(pid).is_some_and(|(state, now)| now == started && !is_gone(pid, state))
+}
+
+/// A first thread that has ended waits as a zombie for the others, which still hold the ports: only then is all gone.
+fn is_gone(pid: i32, state: char) -> bool {
+    let n_threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    matches!(state, 'Z' | 'X') && n_threads() <= 1
 }
 
 fn send(pid: i32, started: u64, signal: Signal) {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::commands::{last_lines_of, say};
+use super::process::MARK;
 use super::settings::Settings;
 
 const KUBERNETES: &str = "1.37.2";
@@ -165,6 +166,7 @@ fn build(settings: &Settings, product: &Product, title: &str) -> Result<()> {
     let mut child = Command::new(program)
         .args(arguments)
         .envs(product.variables.iter().copied())
+        .env(MARK, &settings.state)
         .current_dir(settings.source(product.folder))
         .stdin(Stdio::null())
         .stdout(log)

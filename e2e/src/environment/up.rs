@@ -162,9 +162,11 @@ fn format_kafka(settings: &Settings) -> Result<()> {
     let jars = format!("{}/kafka/lib/*", settings.cache.display());
     let arguments = ["-cp", &jars, "kafka.tools.StorageTool", "format", "-t", KAFKA_CLUSTER, "-c"];
     run(Command::new(find_program(settings, "java")?)
+        .env(process::MARK, &settings.state)
         .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
         .args(arguments)
-        .arg(settings.configuration("server.properties")))
+        .arg(settings.configuration("server.properties"))
+        .arg("--ignore-formatted"))
     .context("failed to prepare Kafka's folder")
     .map(drop)
 }

@@ -52,6 +52,7 @@ pub(super) fn apiserver(settings: &Settings) -> Part {
             ("authorization-mode", "Node,RBAC"),
             ("enable-admission-plugins", "NodeRestriction,PodSecurity"),
             ("anonymous-auth", "false"),
+            ("allow-privileged", "true"),
             ("cert-dir", "@apiserver"),
             ("client-ca-file", "@certificates/ca.crt"),
             ("tls-cert-file", "@certificates/apiserver.crt"),
