@@ -1,0 +1,204 @@
+//! Check: cells of a decoded event become values in their types, or the event has a fault.
+//!
+//! In: an [`Event`] and the [`Plan`] of its schema. Out: [`Checked`] values, defaults and privacy applied.
+//! The order decides which fault is told: fields in the schema's order, then what the walk noted (unknown, twice), then rules.
+//! Pure: no clock, no position; the same bytes and schema version give the same values for ever.
+
+pub(crate) mod answer;
+pub(crate) mod convert;
+pub(crate) mod fault;
+pub(crate) mod plan;
+pub(crate) mod privacy;
+pub(crate) mod rules;
+pub(crate) mod value;
+
+use std::ops::Range;
+
+use crds::columns::ScalarType;
+use crds::event_schema::Privacy;
+use crds::schema::field::FieldType;
+
+use crate::decode::Event;
+use crate::decode::scanner::{Cell, Scanner};
+use crate::decode::text::{Span, Texts, keep};
+use convert::{Target, wrong_type};
+use fault::{Breach, Fault};
+use plan::{Default as Stand, FieldPlan, Plan};
+use privacy::HashKey;
+use value::Value;
+
+/// The values of a checked event. One serves every record of a line.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// One value a field.
+    pub(crate) values: Vec<Value>,
+    /// Elements of arrays.
+    pub(crate) elements: Vec<Value>,
+    /// Milliseconds since 1970 of the event time, when the event has one.
+    pub(crate) event_time: Option<i64>,
+    /// The event id, when the event has one.
+    pub(crate) event_id: Option<Span>,
+    /// A hash or mask on its way to the arena.
+    masked: String,
+}
+
+/// Checks a decoded event.
+///
+/// # Errors
+/// With the first fault.
+pub(crate) fn check(
+    plan: &Plan,
+    hash_key: Option<&HashKey>,
+    payload: &str,
+    event: &mut Event,
+    checked: &mut Checked,
+) -> Result<(), Fault> {
+    checked.values.clear();
+    checked.elements.clear();
+    for (slot, field) in plan.fields.iter().enumerate() {
+        let value = check_field(field, event.cells[slot], payload, event, &mut checked.elements)
+            .map_err(|breach| Fault::Field { slot: slot as u16, breach })?;
+        checked.values.push(value);
+    }
+    checked.event_id = event_id(plan, payload, event)?;
+    checked.event_time = event_time(plan, payload, event)?;
+    if let Some(fault) = event.noted {
+        return Err(fault);
+    }
+    if !plan.rules.is_empty() {
+        check_rules(plan, event.texts(payload), checked)?;
+    }
+    for (slot, field) in plan.fields.iter().enumerate() {
+        if field.privacy != Privacy::Plain {
+            conceal(field.privacy, hash_key, payload, event, (&mut checked.values[slot], &mut checked.masked));
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn check_field(
+    field: &FieldPlan,
+    cell: Cell,
+    payload: &str,
+    event: &mut Event,
+    elements: &mut Vec<Value>,
+) -> Result<Value, Breach> {
+    let value = match (field.field_type, cell) {
+        (_, Cell::Missing) if field.required => return Err(Breach::Missing),
+        // Defaults keep the constraints: the schema was refused otherwise.
+        (_, Cell::Missing) => return Ok(stand_in(field, event)),
+        (FieldType::Scalar(_), cell) => field.target.convert(cell, event.texts(payload))?,
+        (FieldType::Array(_), Cell::Array(span)) => list(&field.target, span, payload, event, elements)?,
+        (FieldType::Json, Cell::Object(span)) => Value::Json(span),
+        (FieldType::Array(_) | FieldType::Json, cell) => return Err(wrong_type(cell)),
+    };
+    field.rules.check(value, event.texts(payload))?;
+    Ok(value)
+}
+
+fn stand_in(field: &FieldPlan, event: &mut Event) -> Value {
+    match &field.default {
+        Stand::None => Value::Missing,
+        Stand::Value(value) => *value,
+        Stand::Text(text) => Value::Text(keep(&mut event.arena, text)),
+    }
+}
+
+/// Steps over the text of an array again, which is known to be JSON, and converts its elements.
+fn list(
+    target: &Target,
+    array: Span,
+    payload: &str,
+    event: &mut Event,
+    elements: &mut Vec<Value>,
+) -> Result<Value, Breach> {
+    let first = elements.len();
+    let mut scanner = Scanner::new(payload, &mut event.arena);
+    scanner.go_to(array.start() + 1);
+    while scanner.peek() != b']' {
+        // The array was stepped over once, so nothing ends the scan here.
+        let Ok(cell) = scanner.cell(None) else { break };
+        let value = target.convert(cell, scanner.texts()).map_err(|breach| match breach {
+            Breach::WrongType { found } => Breach::WrongElement { found },
+            other => other,
+        })?;
+        elements.push(value);
+        if scanner.peek() == b',' {
+            scanner.step();
+        }
+    }
+    Ok(Value::List(first as u32, elements.len() as u32))
+}
+
+/// The first of the envelope's places that holds a value.
+pub(crate) fn first_cell(slots: &Range<u16>, event: &Event) -> Option<(u16, Cell)> {
+    slots.clone().map(|slot| (slot, event.cells[usize::from(slot)])).find(|(_, cell)| *cell != Cell::Missing)
+}
+
+/// An empty id identifies nothing: it counts as none.
+fn event_id(plan: &Plan, payload: &str, event: &Event) -> Result<Option<Span>, Fault> {
+    let Some((slot, cell)) = first_cell(&plan.id_slots, event) else { return Ok(None) };
+    match cell {
+        Cell::Text(span) | Cell::Number { span, .. } => {
+            Ok(Some(span).filter(|span| !event.texts(payload).get(*span).is_empty()))
+        }
+        Cell::Missing | Cell::Bool { .. } | Cell::Array(_) | Cell::Object(_) => {
+            Err(Fault::Field { slot, breach: wrong_type(cell) })
+        }
+    }
+}
+
+fn event_time(plan: &Plan, payload: &str, event: &Event) -> Result<Option<i64>, Fault> {
+    let Some((slot, cell)) = first_cell(&plan.time_slots, event) else { return Ok(None) };
+    let target = Target::new(ScalarType::DateTime64 { precision: 3 }, true);
+    match target.convert(cell, event.texts(payload)) {
+        Ok(Value::Time(milliseconds)) => Ok(Some(milliseconds)),
+        Ok(_) => Err(Fault::Field { slot, breach: wrong_type(cell) }),
+        Err(breach) => Err(Fault::Field { slot, breach }),
+    }
+}
+
+fn check_rules(plan: &Plan, texts: Texts<'_>, checked: &Checked) -> Result<(), Fault> {
+    let value_of = |path: &[String]| {
+        let slot = plan.fields.iter().position(|field| field.path == path)?;
+        answer::of_field(&plan.fields[slot], checked.values[slot], &checked.elements, texts)
+    };
+    for (index, rule) in plan.rules.iter().enumerate() {
+        let answer = rule.expression.evaluate(&value_of);
+        if answer != Ok(true) {
+            return Err(Fault::Rule { index: index as u16, answered: answer.is_ok() });
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a personal value by what may go on.
+fn conceal(
+    privacy: Privacy,
+    hash_key: Option<&HashKey>,
+    payload: &str,
+    event: &mut Event,
+    (value, masked): (&mut Value, &mut String),
+) {
+    let span = match (privacy, *value) {
+        (Privacy::Plain, _) => return,
+        (Privacy::Hash | Privacy::Mask, Value::Text(span)) => span,
+        _ => {
+            *value = Value::Missing;
+            return;
+        }
+    };
+    masked.clear();
+    let text = event.texts(payload).get(span);
+    match (privacy, hash_key) {
+        (Privacy::Hash, Some(key)) => key.hash(text, masked),
+        (Privacy::Mask, _) => privacy::mask(text, masked),
+        // A line without a key is not built for a schema that hashes.
+        (Privacy::Hash | Privacy::Plain | Privacy::Drop, _) => {}
+    }
+    *value = Value::Text(keep(&mut event.arena, masked));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! Fault: why a record is rejected, as small as a number until somebody reads it.
+//!
+//! In: what decode and check find. Out: [`Rejected`], with a message that names the field, the rule and the remedy.
+//! Deliberately without the value: dead-letter headers, logs and metrics are read by more people than the events.
+
+use crds::rejection::RejectionReason;
+
+use super::plan::{FieldPlan, Plan};
+use crate::decode::scanner::MAXIMUM_DEPTH;
+use crate::decode::text::{MAXIMUM_BYTES, Span, Texts};
+use crate::record::Rejected;
+
+/// Longest name of an unknown field in a message, in characters.
+const NAME_LENGTH: usize = 64;
+
+/// What one field breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breach {
+    Missing,
+    WrongType { found: &'static str },
+    /// An element of the array has another type.
+    WrongElement { found: &'static str },
+    /// The type cannot hold it.
+    BeyondType,
+    /// Digits after the last place of a decimal, or a time of day for a Date.
+    TooFine,
+    NoSuchTime,
+    BelowMinimum,
+    AboveMaximum,
+    TooShort,
+    TooLong,
+    NotInEnum,
+    PatternMismatch,
+    Duplicate,
+    /// A number inside a JSON value that ClickHouse's JSON refuses.
+    JsonNumber,
+    /// A path inside a JSON value is given twice.
+    JsonTwice,
+}
+
+impl Breach {
+    fn reason(self) -> RejectionReason {
+        match self {
+            Self::Missing => RejectionReason::FieldMissing,
+            Self::WrongType { .. } | Self::WrongElement { .. } => RejectionReason::WrongType,
+            Self::BeyondType
+            | Self::TooFine
+            | Self::NoSuchTime
+            | Self::BelowMinimum
+            | Self::AboveMaximum
+            | Self::JsonNumber => RejectionReason::OutOfRange,
+            Self::TooShort => RejectionReason::TooShort,
+            Self::TooLong => RejectionReason::TooLong,
+            Self::NotInEnum => RejectionReason::NotInEnum,
+            Self::PatternMismatch => RejectionReason::PatternMismatch,
+            Self::Duplicate | Self::JsonTwice => RejectionReason::DuplicateField,
+        }
+    }
+}
+
+/// Why a record is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Empty,
+    TooLarge,
+    InvalidUtf8,
+    BrokenJson { at: u32, expected: &'static str },
+    NotAnObject,
+    TooDeep,
+    EventTypeMissing,
+    UnknownEventType,
+    /// The value of a slot.
+    Field { slot: u16, breach: Breach },
+    /// An object that holds fields is something else.
+    ObjectExpected { node: u16 },
+    /// An object that holds fields is given twice.
+    ObjectTwice { node: u16 },
+    UnknownField { node: u16, key: Span },
+    /// A number in an unknown field that ClickHouse's JSON refuses.
+    UnknownNumber { node: u16, key: Span },
+    /// Two unknown fields have one path.
+    UnknownTwice { node: u16, key: Span },
+    /// A rule between fields; `answered` when it said no rather than nothing.
+    Rule { index: u16, answered: bool },
+}
+
+impl Fault {
+    /// Writes the rejection. `texts` are those of the event that has the fault.
+    #[cold]
+    pub(crate) fn explain(self, plan: &Plan, texts: Texts<'_>) -> Rejected {
+        let schema = plan.name.split_once('@').map_or("", |(name, _)| name);
+        let (reason, field, message) = match self {
+            Self::Field { slot, breach } => {
+                let name = plan.slots.get(usize::from(slot)).cloned().unwrap_or_default();
+                let message = match plan.fields.get(usize::from(slot)) {
+                    Some(field) => field_message(field, breach),
+                    None => envelope_message(&name, breach),
+                };
+                (breach.reason(), name, message)
+            }
+            Self::ObjectExpected { node } => {
+                let path = plan.path(node);
+                let message = format!("field `{path}` must be an object that holds the fields below it; send an object");
+                (RejectionReason::WrongType, path, message)
+            }
+            Self::ObjectTwice { node } => {
+                let path = plan.path(node);
+                let message = format!("field `{path}` is given twice; send one object");
+                (RejectionReason::DuplicateField, path, message)
+            }
+            Self::UnknownField { node, key } => {
+                let name = unknown_name(plan, node, texts.get(key));
+                let message = format!(
+                    "EventSchema `{schema}` does not name field `{name}` and says `unknownFields: Reject`; \
+                     leave the field out, or add it to the schema"
+                );
+                (RejectionReason::UnknownField, name, message)
+            }
+            Self::UnknownNumber { node, key } => {
+                let name = unknown_name(plan, node, texts.get(key));
+                let message = format!(
+                    "field `{name}`, which no schema names, holds a number beyond 64 bits; send it as a string"
+                );
+                (RejectionReason::OutOfRange, name, message)
+            }
+            Self::UnknownTwice { node, key } => {
+                let name = unknown_name(plan, node, texts.get(key));
+                let message = format!(
+                    "field `{name}`, which no schema names, gives one path twice (`a.b` and `b` in `a` are one); send each once"
+                );
+                (RejectionReason::DuplicateField, name, message)
+            }
+            Self::Rule { index, answered } => {
+                (RejectionReason::RuleViolated, String::new(), rule_message(plan, index, answered))
+            }
+            whole => return whole.explain_record(plan),
+        };
+        Rejected { reason, field, schema: plan.name.clone(), message }
+    }
+
+    fn explain_record(self, plan: &Plan) -> Rejected {
+        let (reason, message) = match self {
+            Self::Empty => (RejectionReason::EmptyRecord, "the record has no bytes; send a JSON object".to_owned()),
+            Self::TooLarge => (
+                RejectionReason::TooLong,
+                format!("the record is longer than {MAXIMUM_BYTES} bytes; send smaller events"),
+            ),
+            Self::InvalidUtf8 => {
+                (RejectionReason::InvalidUtf8, "the record is not UTF-8; encode the event as UTF-8".to_owned())
+            }
+            Self::BrokenJson { at, expected } => (
+                RejectionReason::BrokenJson,
+                format!("the record is not JSON: byte {at} should be {expected}; write events with a JSON library"),
+            ),
+            Self::NotAnObject => {
+                (RejectionReason::NotAnObject, "the record is JSON but not an object; send one object a record".to_owned())
+            }
+            Self::TooDeep => (
+                RejectionReason::TooDeep,
+                format!("the record nests objects and arrays deeper than {MAXIMUM_DEPTH} levels; send it flatter"),
+            ),
+            Self::EventTypeMissing => (
+                RejectionReason::EventTypeMissing,
+                format!("the event type is missing; send it as {}", plan.event_paths()),
+            ),
+            _ => (
+                RejectionReason::UnknownEventType,
+                "no EventSchema of the pipeline describes the event type; correct the type, or add a schema for it, \
+                 or set `unknownEvents` of the pipeline to Store or Drop"
+                    .to_owned(),
+            ),
+        };
+        let field = match self {
+            Self::EventTypeMissing | Self::UnknownEventType => plan.event_path().to_owned(),
+            _ => String::new(),
+        };
+        Rejected { reason, field, schema: plan.name.clone(), message }
+    }
+}
+
+fn field_message(field: &FieldPlan, breach: Breach) -> String {
+    let (name, type_name) = (&field.name, field.field_type);
+    match breach {
+        Breach::Missing => format!("field `{name}` is required but missing or null; send it, or make it optional"),
+        Breach::WrongType { found } => {
+            format!("field `{name}` must be {}, but is {found}; send it so{}", field.wanted(), field.coerce_remedy())
+        }
+        Breach::WrongElement { found } => format!(
+            "field `{name}` must be {}, but an element is {found}; send it so{}",
+            field.wanted(),
+            field.coerce_remedy()
+        ),
+        Breach::BeyondType => {
+            format!("field `{name}` holds a value that {type_name} cannot hold; send a smaller one, or widen the type")
+        }
+        Breach::TooFine => {
+            format!("field `{name}` holds more digits than {type_name} keeps; round it before sending, or use a finer type")
+        }
+        Breach::NoSuchTime => {
+            format!("field `{name}` holds a time that does not exist or whose year has not four digits; send a time such as 2026-01-31T12:00:00Z")
+        }
+        Breach::BelowMinimum | Breach::AboveMaximum => bound_message(field, breach),
+        Breach::TooShort => {
+            format!("field `{name}` is shorter than `minLength: {}`; send more of it, or lower `minLength`", length(field.constraints.min_length))
+        }
+        Breach::TooLong => {
+            format!("field `{name}` is longer than `maxLength: {}`; send less of it, or raise `maxLength`", length(field.constraints.max_length))
+        }
+        Breach::NotInEnum => {
+            format!("field `{name}` is none of {}; send one of them, or extend `enum`", field.allowed())
+        }
+        Breach::PatternMismatch => format!(
+            "field `{name}` does not match `pattern: {}`; send what matches, or change the pattern",
+            field.constraints.pattern.as_deref().unwrap_or_default()
+        ),
+        Breach::Duplicate => format!("field `{name}` is given twice{}; send it once", field.alias_list()),
+        Breach::JsonNumber => format!("field `{name}` holds a number beyond 64 bits; send that number as a string"),
+        Breach::JsonTwice => {
+            format!("field `{name}` gives one path inside it twice (`a.b` and `b` in `a` are one); send each once")
+        }
+    }
+}
+
+fn bound_message(field: &FieldPlan, breach: Breach) -> String {
+    let name = &field.name;
+    if breach == Breach::BelowMinimum {
+        let minimum = field.bound(field.constraints.minimum);
+        format!("field `{name}` is below `minimum: {minimum}`; send {minimum} or more, or lower `minimum`")
+    } else {
+        let maximum = field.bound(field.constraints.maximum);
+        format!("field `{name}` is above `maximum: {maximum}`; send {maximum} or less, or raise `maximum`")
+    }
+}
+
+fn envelope_message(name: &str, breach: Breach) -> String {
+    match breach {
+        Breach::Duplicate => format!("field `{name}` of the envelope is given twice; send it once"),
+        Breach::WrongType { found } => format!(
+            "field `{name}` of the envelope is {found}; send a string for type and id, and for the time a time such as \
+             2026-01-31T12:00:00Z, or seconds or milliseconds since 1970"
+        ),
+        _ => format!(
+            "field `{name}` of the envelope holds a time that does not exist or lies outside of the years 1900 to 2299; \
+             send a time such as 2026-01-31T12:00:00Z"
+        ),
+    }
+}
+
+fn rule_message(plan: &Plan, index: u16, answered: bool) -> String {
+    let message = plan.rules.get(usize::from(index)).map_or("", |rule| rule.message.as_str());
+    let source = plan.rules.get(usize::from(index)).map_or("", |rule| rule.expression.source());
+    if answered {
+        format!("{message} (rule `{source}`); correct the event, or the rule")
+    } else {
+        format!("{message} (rule `{source}` reads a field that the event lacks); send the field, or guard it with has()")
+    }
+}
+
+/// Path of an unknown field, without what makes headers and logs hard to read.
+fn unknown_name(plan: &Plan, node: u16, key: &str) -> String {
+    let parent = plan.path(node);
+    let separator = if parent.is_empty() { "" } else { "." };
+    let key: String = key.chars().filter(|character| !character.is_control()).take(NAME_LENGTH).collect();
+    format!("{parent}{separator}{key}")
+}
+
+fn length(length: Option<u32>) -> u32 {
+    length.unwrap_or_default()
+}

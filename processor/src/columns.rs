@@ -1,0 +1,118 @@
+//! Columns: the rows of one batch as ClickHouse's Native format wants them.
+//!
+//! In: accepted events, by `map`. Out: one Native block of all rows, or of some when a batch is refused and must be cut.
+//! Native because it costs the server a third of what RowBinary does, and us a copy of memory.
+//! Not here: compression, statements, sending.
+
+pub(crate) mod buffer;
+pub(crate) mod dictionary;
+#[cfg(test)]
+pub(crate) mod read;
+
+use std::ops::Range;
+
+use crds::columns::{Column, ENVELOPE};
+
+use crate::record::Position;
+use buffer::{Buffer, write_length};
+
+/// Indexes of the envelope's columns.
+pub(crate) mod envelope {
+    pub(crate) const EVENT: usize = 0;
+    pub(crate) const EVENT_ID: usize = 1;
+    pub(crate) const EVENT_TIME: usize = 2;
+    pub(crate) const RECEIVED_AT: usize = 3;
+    pub(crate) const TOPIC: usize = 4;
+    pub(crate) const PARTITION: usize = 5;
+    pub(crate) const OFFSET: usize = 6;
+}
+
+/// The rows of one batch. Used again after [`Rows::clear`], which keeps the memory.
+#[derive(Debug)]
+pub struct Rows {
+    buffers: Vec<Buffer>,
+    n_rows: usize,
+    n_bytes: usize,
+    /// The column `extra` of one row while it is made.
+    pub(crate) extra: Vec<u8>,
+}
+
+impl Rows {
+    /// Starts without rows.
+    pub(crate) fn new(columns: &[Column]) -> Self {
+        debug_assert!(columns.len() > ENVELOPE.len());
+        Self { buffers: columns.iter().map(Buffer::new).collect(), n_rows: 0, n_bytes: 0, extra: Vec::new() }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.n_rows == 0
+    }
+
+    /// Bytes of the rows before compression, near enough to bound memory and batches.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
+    /// Forgets all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.buffers.iter_mut().for_each(Buffer::clear);
+        self.n_rows = 0;
+        self.n_bytes = 0;
+    }
+
+    /// Appends one Native block of all rows.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_rows(0..self.n_rows, out);
+    }
+
+    /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
+    pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
+        let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
+        out.reserve(self.n_bytes + self.n_bytes / 8);
+        write_length(self.buffers.len(), out);
+        write_length(rows.len(), out);
+        for buffer in &self.buffers {
+            buffer.encode(rows.clone(), out);
+        }
+    }
+
+    /// Returns the position of the record that became a row.
+    #[must_use]
+    pub fn position_of(&self, row: usize) -> Position {
+        let partition = self.buffers[envelope::PARTITION].fixed_row(row).map_or(-1, i32::from_le_bytes);
+        let offset = self.buffers[envelope::OFFSET].fixed_row(row).map_or(-1, i64::from_le_bytes);
+        Position { partition, offset }
+    }
+
+    /// The column of an index, filled up to the row that is being added.
+    #[inline]
+    pub(crate) fn column(&mut self, index: usize) -> &mut Buffer {
+        let buffer = &mut self.buffers[index];
+        buffer.pad(self.n_rows);
+        buffer
+    }
+
+    /// Number of columns.
+    pub(crate) fn n_columns(&self) -> usize {
+        self.buffers.len()
+    }
+
+    /// Ends the row that was being added.
+    pub(crate) fn end_row(&mut self, n_bytes: usize) {
+        self.n_rows += 1;
+        self.n_bytes += n_bytes;
+        debug_assert!(self.buffers.iter().all(|buffer| buffer.n_rows() <= self.n_rows));
+    }
+}
+
+#[cfg(test)]
+mod tests;

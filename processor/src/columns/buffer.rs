@@ -1,0 +1,286 @@
+//! Buffer: one column of a batch, in the layout of ClickHouse's Native format from the first row on.
+//!
+//! In: values as bytes. Out: the column's part of a block, almost only by copying.
+//! Columns that an event's schema does not have are not touched for that event: the rows they lack are added as missing
+//! values in one go, when the next value comes or the block is written.
+
+use std::ops::Range;
+
+use crds::columns::{Column, ColumnType, ScalarType};
+
+use super::dictionary::Dictionary;
+
+/// Version of the JSON column's serialization that takes each value as one string.
+const JSON_AS_STRING: u64 = 1;
+
+/// Version of the dictionary's serialization.
+const DICTIONARY_VERSION: u64 = 1;
+
+/// JSON without a member, as a string of the Native format.
+const EMPTY_OBJECT: &[u8] = b"\x02{}";
+
+#[derive(Debug)]
+enum Store {
+    /// Values of one width.
+    Fixed { width: usize, bytes: Vec<u8> },
+    /// Strings, each after its length; a missing one is `missing`.
+    Text { bytes: Vec<u8>, missing: &'static [u8] },
+    Dictionary(Dictionary),
+    /// Arrays: where each ends, counted in elements.
+    List { ends: Vec<u64>, elements: Box<Store> },
+}
+
+/// One column of a batch.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    /// Name and type as the block shows them, and what the type puts before its rows.
+    header: Vec<u8>,
+    store: Store,
+    /// One byte a row, 1 for NULL; only in Nullable columns.
+    nulls: Option<Vec<u8>>,
+    n_rows: usize,
+}
+
+impl Buffer {
+    /// Starts an empty column.
+    pub(crate) fn new(column: &Column) -> Self {
+        let mut header = Vec::new();
+        write_string(column.name.as_bytes(), &mut header);
+        write_string(column.column_type.to_string().as_bytes(), &mut header);
+        let mut nulls = None;
+        let store = match column.column_type {
+            ColumnType::Plain(scalar) => Store::of_scalar(scalar),
+            ColumnType::Nullable(scalar) => {
+                nulls = Some(Vec::new());
+                Store::of_scalar(scalar)
+            }
+            ColumnType::LowCardinality | ColumnType::LowCardinalityNullable => {
+                header.extend_from_slice(&DICTIONARY_VERSION.to_le_bytes());
+                Store::Dictionary(Dictionary::new(column.column_type == ColumnType::LowCardinalityNullable))
+            }
+            ColumnType::Array(scalar) => {
+                Store::List { ends: Vec::new(), elements: Box::new(Store::of_scalar(scalar)) }
+            }
+            ColumnType::Json => {
+                header.extend_from_slice(&JSON_AS_STRING.to_le_bytes());
+                Store::Text { bytes: Vec::new(), missing: EMPTY_OBJECT }
+            }
+        };
+        Self { header, store, nulls, n_rows: 0 }
+    }
+
+    /// Number of rows that have come.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Forgets all rows and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.store.clear();
+        if let Some(nulls) = &mut self.nulls {
+            nulls.clear();
+        }
+        self.n_rows = 0;
+    }
+
+    /// Adds missing values until there are `n_rows` rows.
+    #[inline]
+    pub(crate) fn pad(&mut self, n_rows: usize) {
+        if self.n_rows < n_rows {
+            self.store.pad(n_rows - self.n_rows);
+            if let Some(nulls) = &mut self.nulls {
+                nulls.resize(n_rows, 1);
+            }
+            self.n_rows = n_rows;
+        }
+    }
+
+    /// Adds a row of a type with one width.
+    #[inline]
+    pub(crate) fn push_fixed<const N: usize>(&mut self, value: [u8; N]) {
+        self.store.push_fixed(value);
+        self.end_row();
+    }
+
+    /// Adds a row of text.
+    #[inline]
+    pub(crate) fn push_text(&mut self, text: &[u8]) {
+        self.store.push_text(text);
+        self.end_row();
+    }
+
+    /// Adds an element to the array that `end_list` ends.
+    pub(crate) fn push_element_fixed<const N: usize>(&mut self, value: [u8; N]) {
+        if let Store::List { elements, .. } = &mut self.store {
+            elements.push_fixed(value);
+        }
+    }
+
+    /// Adds an element to the array that `end_list` ends.
+    pub(crate) fn push_element_text(&mut self, text: &[u8]) {
+        if let Store::List { elements, .. } = &mut self.store {
+            elements.push_text(text);
+        }
+    }
+
+    /// Adds a row: an array of the last `n_elements` elements.
+    pub(crate) fn end_list(&mut self, n_elements: usize) {
+        if let Store::List { ends, .. } = &mut self.store {
+            ends.push(ends.last().copied().unwrap_or(0) + n_elements as u64);
+        }
+        self.end_row();
+    }
+
+    #[inline]
+    fn end_row(&mut self) {
+        if let Some(nulls) = &mut self.nulls {
+            nulls.push(0);
+        }
+        self.n_rows += 1;
+    }
+
+    /// Bytes of one row of a type with one width.
+    pub(crate) fn fixed_row<const N: usize>(&self, row: usize) -> Option<[u8; N]> {
+        match &self.store {
+            Store::Fixed { bytes, .. } => bytes.get(row * N..)?.first_chunk::<N>().copied(),
+            Store::Text { .. } | Store::Dictionary(_) | Store::List { .. } => None,
+        }
+    }
+
+    /// Writes the column's part of a block of these rows; those that have not come are missing values.
+    pub(crate) fn encode(&self, rows: Range<usize>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.header);
+        let there = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
+        let n_missing = rows.len() - there.len();
+        if let Some(nulls) = &self.nulls {
+            out.extend_from_slice(&nulls[there.clone()]);
+            out.resize(out.len() + n_missing, 1);
+        }
+        self.store.encode(there, n_missing, out);
+    }
+}
+
+impl Store {
+    fn of_scalar(scalar: ScalarType) -> Self {
+        let width = match scalar {
+            ScalarType::String => return Self::Text { bytes: Vec::new(), missing: &[0] },
+            ScalarType::Bool | ScalarType::Int8 | ScalarType::UInt8 => 1,
+            ScalarType::Int16 | ScalarType::UInt16 | ScalarType::Date => 2,
+            ScalarType::Int32 | ScalarType::UInt32 | ScalarType::Float32 | ScalarType::DateTime => 4,
+            ScalarType::Int64 | ScalarType::UInt64 | ScalarType::Float64 | ScalarType::DateTime64 { .. } => 8,
+            ScalarType::Decimal { precision: 0..=9, .. } => 4,
+            ScalarType::Decimal { precision: 10..=18, .. } => 8,
+            ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
+        };
+        Self::Fixed { width, bytes: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Fixed { bytes, .. } | Self::Text { bytes, .. } => bytes.clear(),
+            Self::Dictionary(dictionary) => dictionary.clear(),
+            Self::List { ends, elements } => {
+                ends.clear();
+                elements.clear();
+            }
+        }
+    }
+
+    fn pad(&mut self, n_rows: usize) {
+        match self {
+            Self::Fixed { width, bytes } => bytes.resize(bytes.len() + n_rows * *width, 0),
+            Self::Text { bytes, missing } => write_repeated(missing, n_rows, bytes),
+            Self::Dictionary(dictionary) => dictionary.pad(n_rows),
+            Self::List { ends, .. } => ends.resize(ends.len() + n_rows, ends.last().copied().unwrap_or(0)),
+        }
+    }
+
+    #[inline]
+    fn push_fixed<const N: usize>(&mut self, value: [u8; N]) {
+        if let Self::Fixed { width, bytes } = self {
+            debug_assert_eq!(*width, N);
+            bytes.extend_from_slice(&value);
+        }
+    }
+
+    #[inline]
+    fn push_text(&mut self, text: &[u8]) {
+        match self {
+            Self::Text { bytes, .. } => write_string(text, bytes),
+            Self::Dictionary(dictionary) => dictionary.push(text),
+            Self::Fixed { .. } | Self::List { .. } => debug_assert!(false, "text for a column of numbers"),
+        }
+    }
+
+    fn encode(&self, rows: Range<usize>, n_missing: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Fixed { width, bytes } => {
+                out.extend_from_slice(&bytes[rows.start * width..rows.end * width]);
+                out.resize(out.len() + n_missing * width, 0);
+            }
+            Self::Text { bytes, missing } => {
+                let start = after_strings(bytes, 0, rows.start);
+                // All rows is the rule; only a refused batch is cut.
+                let end = if rows.is_empty() { start } else { after_strings(bytes, start, rows.len()) };
+                out.extend_from_slice(&bytes[start..end]);
+                write_repeated(missing, n_missing, out);
+            }
+            Self::Dictionary(dictionary) => dictionary.encode(rows, n_missing, out),
+            Self::List { ends, elements } => {
+                let first = if rows.start == 0 { 0 } else { ends[rows.start - 1] };
+                let last = if rows.is_empty() { first } else { ends[rows.end - 1] };
+                ends[rows].iter().for_each(|end| out.extend_from_slice(&(end - first).to_le_bytes()));
+                (0..n_missing).for_each(|_| out.extend_from_slice(&(last - first).to_le_bytes()));
+                elements.encode(first as usize..last as usize, 0, out);
+            }
+        }
+    }
+}
+
+fn write_repeated(bytes: &[u8], times: usize, out: &mut Vec<u8>) {
+    if let [byte] = bytes {
+        out.resize(out.len() + times, *byte);
+    } else {
+        (0..times).for_each(|_| out.extend_from_slice(bytes));
+    }
+}
+
+/// Returns where `n_strings` strings from `at` on end.
+fn after_strings(bytes: &[u8], mut at: usize, n_strings: usize) -> usize {
+    for _ in 0..n_strings {
+        let (length, start) = read_length(bytes, at);
+        at = start + length;
+    }
+    at
+}
+
+fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let mut length = 0;
+    let mut shift = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        length |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    (length, at)
+}
+
+/// Appends a number in the variable width of the Native format.
+#[inline]
+pub(crate) fn write_length(mut length: usize, out: &mut Vec<u8>) {
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+/// Appends a string of the Native format.
+#[inline]
+pub(crate) fn write_string(text: &[u8], out: &mut Vec<u8>) {
+    write_length(text.len(), out);
+    out.extend_from_slice(text);
+}

@@ -1,0 +1,152 @@
+//! Map: an accepted event becomes a row.
+//!
+//! In: checked values. Out: one row in the buffers of [`Rows`]. It cannot fail: check has refused what no column holds.
+//! Columns of other schemas are not touched.
+
+pub(crate) mod json;
+pub(crate) mod shape;
+
+use crds::columns::ScalarType;
+use crds::schema::field::FieldType;
+
+use crate::check::value::Value;
+use crate::columns::buffer::Buffer;
+use crate::columns::{Rows, envelope};
+use crate::decode::text::Texts;
+use crate::line::Accepted;
+use json::{Source, write_members};
+
+/// Bytes that the envelope's columns take in a row, without the text of the event id.
+const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
+
+/// Adds the row of an accepted event.
+pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
+    let mut n_bytes = append_envelope(accepted, rows);
+    let source = accepted.source();
+    for (field, value) in source.fields.iter().zip(source.values) {
+        if let (Some(column), false) = (field.column, *value == Value::Missing) {
+            let buffer = rows.column(column);
+            n_bytes += match (field.field_type, *value) {
+                (FieldType::Array(scalar), Value::List(from, to)) => {
+                    push_list(buffer, scalar, &source.elements[from as usize..to as usize], source.texts)
+                }
+                (FieldType::Scalar(scalar), value) => push(buffer, scalar, value, source.texts),
+                (FieldType::Json | FieldType::Array(_), value) => push(buffer, ScalarType::String, value, source.texts),
+            };
+        }
+    }
+    if !source.captured.is_empty() {
+        n_bytes += append_extra(accepted, &source, rows);
+    }
+    rows.end_row(n_bytes);
+}
+
+fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
+    let position = accepted.position();
+    let event_id = accepted.event_id().as_bytes();
+    rows.column(envelope::EVENT).push_text(accepted.event().as_bytes());
+    rows.column(envelope::EVENT_ID).push_text(event_id);
+    rows.column(envelope::EVENT_TIME).push_fixed(accepted.event_time_milliseconds().to_le_bytes());
+    rows.column(envelope::RECEIVED_AT).push_fixed(accepted.received_at_milliseconds().to_le_bytes());
+    rows.column(envelope::TOPIC).push_text(accepted.topic().as_bytes());
+    rows.column(envelope::PARTITION).push_fixed(position.partition.to_le_bytes());
+    rows.column(envelope::OFFSET).push_fixed(position.offset.to_le_bytes());
+    ENVELOPE_BYTES + event_id.len()
+}
+
+fn append_extra(accepted: &Accepted<'_>, source: &Source<'_>, rows: &mut Rows) -> usize {
+    let mut extra = std::mem::take(&mut rows.extra);
+    extra.clear();
+    extra.push(b'{');
+    write_members(accepted.shape(), &Source { values: &[], ..*source }, &mut extra);
+    extra.push(b'}');
+    let last = rows.n_columns() - 1;
+    rows.column(last).push_text(&extra);
+    let n_bytes = extra.len() + 1;
+    rows.extra = extra;
+    n_bytes
+}
+
+/// Adds a value; returns its bytes.
+#[inline]
+fn push(buffer: &mut Buffer, scalar: ScalarType, value: Value, texts: Texts<'_>) -> usize {
+    match Wire::of(scalar, value) {
+        Wire::One(bytes) => buffer.push_fixed(bytes),
+        Wire::Two(bytes) => buffer.push_fixed(bytes),
+        Wire::Four(bytes) => buffer.push_fixed(bytes),
+        Wire::Eight(bytes) => buffer.push_fixed(bytes),
+        Wire::Sixteen(bytes) => buffer.push_fixed(bytes),
+        Wire::Text(span) => {
+            buffer.push_text(texts.get(span).as_bytes());
+            return span.len() + 1;
+        }
+    }
+    8
+}
+
+fn push_list(buffer: &mut Buffer, scalar: ScalarType, elements: &[Value], texts: Texts<'_>) -> usize {
+    let mut n_bytes = 8;
+    for element in elements {
+        n_bytes += 8;
+        match Wire::of(scalar, *element) {
+            Wire::One(bytes) => buffer.push_element_fixed(bytes),
+            Wire::Two(bytes) => buffer.push_element_fixed(bytes),
+            Wire::Four(bytes) => buffer.push_element_fixed(bytes),
+            Wire::Eight(bytes) => buffer.push_element_fixed(bytes),
+            Wire::Sixteen(bytes) => buffer.push_element_fixed(bytes),
+            Wire::Text(span) => {
+                n_bytes += span.len();
+                buffer.push_element_text(texts.get(span).as_bytes());
+            }
+        }
+    }
+    buffer.end_list(elements.len());
+    n_bytes
+}
+
+/// A value as its bytes in a column.
+enum Wire {
+    One([u8; 1]),
+    Two([u8; 2]),
+    Four([u8; 4]),
+    Eight([u8; 8]),
+    Sixteen([u8; 16]),
+    Text(crate::decode::text::Span),
+}
+
+impl Wire {
+    /// Check has made sure that numbers fit: nothing is cut here.
+    #[inline]
+    fn of(scalar: ScalarType, value: Value) -> Self {
+        match value {
+            Value::Bool(value) => Self::One([u8::from(value)]),
+            Value::Integer(number) => Self::of_integer(scalar, number),
+            Value::Float(number) if scalar == ScalarType::Float32 => Self::Four((number as f32).to_le_bytes()),
+            Value::Float(number) => Self::Eight(number.to_le_bytes()),
+            Value::Decimal(number) => match scalar {
+                ScalarType::Decimal { precision: 0..=9, .. } => Self::Four((number as i32).to_le_bytes()),
+                ScalarType::Decimal { precision: 10..=18, .. } => Self::Eight((number as i64).to_le_bytes()),
+                _ => Self::Sixteen(number.to_le_bytes()),
+            },
+            Value::Day(day) => Self::Two(day.to_le_bytes()),
+            Value::Time(ticks) if scalar == ScalarType::DateTime => Self::Four((ticks as u32).to_le_bytes()),
+            Value::Time(ticks) => Self::Eight(ticks.to_le_bytes()),
+            Value::Uuid(number) => {
+                // The upper half first, each half with its last byte first.
+                Self::Sixteen(number.rotate_right(64).to_le_bytes())
+            }
+            Value::Text(span) | Value::Json(span) => Self::Text(span),
+            Value::Missing | Value::List(..) => Self::Text(crate::decode::text::Span::EMPTY),
+        }
+    }
+
+    #[inline]
+    fn of_integer(scalar: ScalarType, number: i128) -> Self {
+        match scalar {
+            ScalarType::Int8 | ScalarType::UInt8 => Self::One([number as u8]),
+            ScalarType::Int16 | ScalarType::UInt16 => Self::Two((number as u16).to_le_bytes()),
+            ScalarType::Int32 | ScalarType::UInt32 => Self::Four((number as u32).to_le_bytes()),
+            _ => Self::Eight((number as u64).to_le_bytes()),
+        }
+    }
+}
