@@ -1,0 +1,149 @@
+//! Installs the chart as a platform team does: `helm upgrade --install`, with the addresses of Kafka and ClickHouse.
+//!
+//! In: connections and what forwarding may reach. Out: a release whose operator runs the image that the cluster holds now.
+//! It builds no image and brings none into the cluster; `environment images` does.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::runtime::wait::conditions::is_crd_established;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, run};
+use crate::connections::Connections;
+use crate::wait;
+
+/// Namespace of the operator.
+pub const NAMESPACE: &str = "tributary-system";
+/// Name of the release.
+pub const RELEASE: &str = "tributary";
+/// Labels of the operator's pods.
+pub const OPERATOR_SELECTOR: &str = "app.kubernetes.io/name=tributary-operator";
+
+/// What the platform team decides in the demo and in the tests.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Networks in CIDR form that forwarding may reach although they are private, by `http` too.
+    pub allowed_networks: Vec<String>,
+}
+
+/// The chart's values.
+#[must_use]
+pub fn values(connections: &Connections, policy: &Policy) -> Value {
+    json!({
+        "kafka": { "bootstrapServers": connections.kafka_for_pods() },
+        "clickhouse": { "url": connections.clickhouse_for_pods() },
+        "connection": { "create": {
+            "clickhouseUser": connections.clickhouse_user,
+            "clickhousePassword": connections.clickhouse_password,
+        } },
+        // Drift of topics and tables is looked for often, so that nobody waits for a minute to see it mended.
+        "operator": { "image": image(&connections.image_operator), "resync": "10s" },
+        "processor": { "image": image(&connections.image_processor) },
+        "forwarding": {
+            "allowHttp": !policy.allowed_networks.is_empty(),
+            "allowedNetworks": policy.allowed_networks,
+        },
+    })
+}
+
+/// Installs or upgrades the release and waits until the operator runs. An operator that ran before is started anew, as its
+/// image's tag may be the old one.
+pub async fn install(cluster: &Cluster, connections: &Connections, policy: &Policy) -> Result<()> {
+    let ran_before = !cluster.operator_pods().await?.is_empty();
+    let chart = chart();
+    let chart = chart.to_str().context("the path of the chart is not UTF-8")?;
+    let arguments = [
+        "upgrade",
+        RELEASE,
+        chart,
+        "--install",
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--values",
+        "-",
+        "--wait",
+        "--timeout",
+        "3m",
+    ];
+    let values = values(connections, policy).to_string();
+    let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
+    if let Err(error) = run(&connections.helm, &arguments, &variables, Some(&values)).await {
+        return Err(error.context(cluster.dump(NAMESPACE).await));
+    }
+    if ran_before {
+        restart_operator(cluster).await?;
+    }
+    let crds: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    for plural in ["analyticspipelines", "eventschemas", "forwardingrules"] {
+        let name = format!("{plural}.tributary.dev");
+        wait::holds(&crds, &name, "established", Duration::from_secs(30), is_crd_established()).await?;
+    }
+    Ok(())
+}
+
+/// Starts the operator's pods anew and waits until they run.
+pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
+    let restart =
+        ["rollout", "restart", "deployment", "--namespace", NAMESPACE, "--selector", OPERATOR_SELECTOR];
+    cluster.kubectl(&restart).await?;
+    let status = [
+        "rollout",
+        "status",
+        "deployment",
+        "--namespace",
+        NAMESPACE,
+        "--selector",
+        OPERATOR_SELECTOR,
+        "--timeout",
+        "2m",
+    ];
+    cluster.kubectl(&status).await?;
+    Ok(())
+}
+
+/// The project's own folder.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+fn chart() -> PathBuf {
+    repository().join("charts/tributary")
+}
+
+/// Splits `repository:tag` or `repository@digest` as the chart's values want it.
+fn image(reference: &str) -> Value {
+    if let Some((repository, digest)) = reference.split_once('@') {
+        return json!({ "repository": repository, "digest": digest });
+    }
+    // A colon before the last slash belongs to the registry's port.
+    match reference.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => json!({ "repository": repository, "tag": tag }),
+        _ => json!({ "repository": reference, "tag": "latest" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::image;
+    use serde_json::json;
+
+    #[test]
+    fn an_image_is_split_at_its_tag_and_not_at_a_port() {
+        assert_eq!(
+            image("tributary/operator:dev"),
+            json!({ "repository": "tributary/operator", "tag": "dev" })
+        );
+        assert_eq!(
+            image("registry:5000/operator"),
+            json!({ "repository": "registry:5000/operator", "tag": "latest" })
+        );
+        assert_eq!(image("a/b@sha256:1"), json!({ "repository": "a/b", "digest": "sha256:1" }));
+    }
+}

@@ -1,0 +1,244 @@
+//! A trial: one end-to-end test with a namespace of its own, and everything it may ask.
+//!
+//! In: a name and what to try. Out: nothing when it went well; else a panic that carries the objects' conditions, the Events and the
+//! logs. Trials run beside each other; one that breaks what all share (Kafka, ClickHouse, the operator) runs alone.
+//! The namespace and its data are deleted at the end, by `deletionPolicy: Delete`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tokio::sync::{OnceCell, RwLock};
+
+use crds::AnalyticsPipeline;
+
+use crate::clickhouse::ClickHouse;
+use crate::cluster::{Cluster, parse_manifests, read_manifests};
+use crate::connections::Connections;
+use crate::environment::settings::ADDRESS;
+use crate::generator::expected::Expected;
+use crate::generator::{App, Generator, Request};
+use crate::install;
+use crate::kafka::{Kafka, Load};
+use crate::wait::{self, Reported, Seen};
+
+/// How long an object may take to be as wanted.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Trials that share the environment hold it for reading, those that break it for writing.
+static ENVIRONMENT: RwLock<()> = RwLock::const_new(());
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
+
+/// What a trial may use.
+pub struct Trial {
+    /// The namespace, which is the trial's alone.
+    pub namespace: String,
+    /// Kubernetes.
+    pub cluster: Cluster,
+    /// Kafka.
+    pub kafka: Kafka,
+    /// ClickHouse.
+    pub clickhouse: ClickHouse,
+    /// Where everything is.
+    pub connections: Connections,
+}
+
+/// Runs a trial beside others.
+pub fn with_namespace<Fut: Future<Output = Result<()>>>(
+    name: &str,
+    trial: impl FnOnce(std::sync::Arc<Trial>) -> Fut,
+) {
+    run(name, false, trial);
+}
+
+/// Runs a trial alone, because it breaks what all share.
+pub fn alone_with_namespace<Fut: Future<Output = Result<()>>>(
+    name: &str,
+    trial: impl FnOnce(std::sync::Arc<Trial>) -> Fut,
+) {
+    run(name, true, trial);
+}
+
+#[expect(clippy::panic, reason = "a panic is how a test fails, and this is the end of one")]
+fn run<Fut: Future<Output = Result<()>>>(
+    name: &str,
+    alone: bool,
+    trial: impl FnOnce(std::sync::Arc<Trial>) -> Fut,
+) {
+    let finished = tokio::runtime::Runtime::new().context("starting tokio").and_then(|runtime| {
+        runtime.block_on(async {
+            // Two guards of one lock: only one of them is ever taken.
+            let _shared = if alone { None } else { Some(ENVIRONMENT.read().await) };
+            let _exclusive = if alone { Some(ENVIRONMENT.write().await) } else { None };
+            let prepared = std::sync::Arc::new(Trial::prepare(name).await?);
+            let outcome = trial(std::sync::Arc::clone(&prepared)).await;
+            let outcome = match outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.context(prepared.cluster.dump(&prepared.namespace).await)),
+            };
+            let cleared = prepared.clear().await;
+            outcome.and(cleared)
+        })
+    });
+    if let Err(error) = finished {
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        panic!(
+            "{}\n\nFAILED {name}: {}",
+            causes.first().map_or("", String::as_str),
+            causes.join("\n  because: ")
+        );
+    }
+}
+
+impl Trial {
+    async fn prepare(name: &str) -> Result<Self> {
+        let connections = Connections::from_environment()?;
+        let cluster = Cluster::connect(&connections).await?;
+        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
+        INSTALLED.get_or_try_init(|| install::install(&cluster, &connections, &policy)).await?;
+        let suffix = jiff::Timestamp::now().as_millisecond() % 100_000_000;
+        let namespace = format!("{name}-{suffix}");
+        let object = json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": { "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+        });
+        cluster.apply(&object, false).await.context("making the namespace of the trial")?;
+        let (kafka, clickhouse) = (Kafka::new(&connections.kafka), ClickHouse::new(&connections));
+        Ok(Self { namespace, cluster, kafka, clickhouse, connections })
+    }
+
+    /// Deletes the namespace with its data; the cluster finishes the work by itself.
+    async fn clear(&self) -> Result<()> {
+        let pipelines: Api<AnalyticsPipeline> = self.api();
+        let delete_data = Patch::Merge(json!({ "spec": { "deletionPolicy": "Delete" } }));
+        for pipeline in pipelines.list(&ListParams::default()).await? {
+            let name = pipeline.name_any();
+            if pipeline.metadata.deletion_timestamp.is_none() {
+                pipelines.patch(&name, &PatchParams::default(), &delete_data).await?;
+                let guarded = |pipeline: &AnalyticsPipeline| !pipeline.finalizers().is_empty();
+                wait::object(&pipelines, &name, "given its finalizer", PATIENCE, guarded).await?;
+            }
+        }
+        let namespaces: Api<Namespace> = Api::all(self.cluster.client.clone());
+        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// Objects of a kind in the trial's namespace.
+    #[must_use]
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        self.cluster.api(&self.namespace)
+    }
+
+    /// The objects of a sample, but its namespace: moved into the trial's, their data deleted with them.
+    pub fn sample(&self, name: &str) -> Result<Vec<Value>> {
+        let path = install::repository().join("manifests/samples").join(name);
+        let objects = read_manifests(&path)?.into_iter().filter(|object| object["kind"] != "Namespace");
+        Ok(objects.map(|object| self.moved(object)).collect())
+    }
+
+    fn moved(&self, mut object: Value) -> Value {
+        object["metadata"]["namespace"] = self.namespace.clone().into();
+        if object["kind"] == "AnalyticsPipeline" && object["spec"]["deletionPolicy"].is_null() {
+            object["spec"]["deletionPolicy"] = "Delete".into();
+        }
+        object
+    }
+
+    /// Applies objects in their order.
+    pub async fn apply(&self, objects: &[Value]) -> Result<()> {
+        for object in objects {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            self.cluster
+                .apply(object, false)
+                .await
+                .with_context(|| format!("applying {} {name}", object["kind"]))?;
+        }
+        Ok(())
+    }
+
+    /// Applies YAML whose objects need no namespace.
+    pub async fn apply_text(&self, text: &str) -> Result<()> {
+        let objects: Vec<Value> =
+            parse_manifests(text)?.into_iter().map(|object| self.moved(object)).collect();
+        self.apply(&objects).await
+    }
+
+    /// Changes an object by a JSON merge patch.
+    pub async fn patch<K>(&self, name: &str, patch: Value) -> Result<()>
+    where
+        K: Reported + kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        self.api::<K>()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .with_context(|| format!("changing {name}"))?;
+        Ok(())
+    }
+
+    /// Waits until an object is Ready for its spec of now.
+    pub async fn ready<K>(&self, name: &str) -> Result<K>
+    where
+        K: Reported + kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        wait::ready(&self.api::<K>(), name, PATIENCE).await
+    }
+
+    /// Waits until a condition of an object has a reason, and returns the condition's message.
+    pub async fn reason<K>(&self, name: &str, condition: &str, reason: &str) -> Result<String>
+    where
+        K: Reported + kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        let what = format!("{condition} because of {reason}");
+        let says = |object: &K| object.condition(condition).is_some_and(|found| found.reason == reason);
+        let object = wait::object(&self.api::<K>(), name, &what, PATIENCE, says).await?;
+        Ok(object.condition(condition).map(|found| found.message.clone()).unwrap_or_default())
+    }
+
+    /// Name of a pipeline's topic.
+    #[must_use]
+    pub fn topic(&self, pipeline: &str) -> String {
+        format!("{}.{pipeline}", self.namespace)
+    }
+
+    /// Name of a pipeline's table, quoted.
+    #[must_use]
+    pub fn table(&self, pipeline: &str) -> String {
+        crate::clickhouse::table(&self.namespace, pipeline)
+    }
+
+    /// Sends generated events of an app into the pipeline of its name.
+    pub async fn send(&self, app: App, events: u64, defects: bool, load: Load) -> Result<Expected> {
+        let request = Request { app, seed: 7, events, now: jiff::Timestamp::now().as_millisecond(), defects };
+        self.kafka.send(&self.topic(app.pipeline()), Generator::new(request), load).await
+    }
+
+    /// Waits until a table has as many rows as wanted, and returns an error when it has more or a position twice.
+    pub async fn stored(&self, pipeline: &str, wanted: u64, limit: Duration) -> Result<()> {
+        let table = self.table(pipeline);
+        let count = wait::until(&format!("{wanted} rows in {table}"), limit, || async {
+            let count = self.clickhouse.count(&table).await?;
+            Ok(if count.rows >= wanted {
+                Seen::Done(count)
+            } else {
+                Seen::NotYet(format!("{} rows", count.rows))
+            })
+        })
+        .await?;
+        anyhow::ensure!(count.rows == wanted, "{table} has {} rows and should have {wanted}", count.rows);
+        anyhow::ensure!(
+            count.positions == wanted,
+            "{table} has {} rows of {} positions",
+            count.rows,
+            count.positions
+        );
+        Ok(())
+    }
+}
