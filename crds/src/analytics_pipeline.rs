@@ -10,7 +10,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{ObjectReference, SecretKeyReference};
+use crate::admission;
+use crate::shared::{ObjectReference, PATH_PATTERN, SecretKeyReference};
 
 /// One stream of events: a Kafka topic, a processor Deployment, a ClickHouse table.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,11 +24,63 @@ use crate::shared::{ObjectReference, SecretKeyReference};
     category = "tributary",
     namespaced,
     status = "AnalyticsPipelineStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "One stream of events: a Kafka topic, a processor Deployment, a ClickHouse table.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether all is as the spec says"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not, one word of docs/reference/reasons.md"
+    ),
+    printcolumn(
+        name = "Topic",
+        type_ = "string",
+        json_path = ".status.topic",
+        description = "Topic that the apps write to"
+    ),
+    printcolumn(
+        name = "Table",
+        type_ = "string",
+        json_path = ".status.table",
+        description = "Table that people query"
+    ),
+    printcolumn(
+        name = "Processors",
+        type_ = "string",
+        json_path = ".status.processor.summary",
+        description = "Processor pods that work, of those wanted"
+    ),
+    printcolumn(
+        name = "Lag",
+        type_ = "integer",
+        json_path = ".status.lag",
+        description = "Records of the topic that are not read yet"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What is wrong and what to do",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the object was made"
+    )
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = admission::analytics_pipeline()))]
 pub struct AnalyticsPipelineSpec {
     /// EventSchemas of the events in the stream. At least one, at most 50.
+    #[schemars(length(min = 1, max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub schemas: Vec<ObjectReference>,
     /// What happens to an event whose type no schema describes. Default: `DeadLetter`.
     #[serde(default)]
@@ -75,11 +128,14 @@ pub enum UnknownEvents {
 #[serde(rename_all = "camelCase", default)]
 pub struct Envelope {
     /// Paths of the event type. Default: `[event]`.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 128), regex(pattern = PATH_PATTERN)))]
     pub event: Vec<String>,
     /// Paths of the id that makes an event unique. Without a value, the id is made from the record's position. Default: `[event_id]`.
+    #[schemars(length(max = 8), inner(length(min = 1, max = 128), regex(pattern = PATH_PATTERN)))]
     pub event_id: Vec<String>,
     /// Paths of the time at which the event happened: RFC 3339, or seconds or milliseconds since 1970. Without a value, the record's
     /// own time stands in. Default: `[event_time]`.
+    #[schemars(length(max = 8), inner(length(min = 1, max = 128), regex(pattern = PATH_PATTERN)))]
     pub event_time: Vec<String>,
 }
 
@@ -96,18 +152,24 @@ impl Default for Envelope {
 /// The topic of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::kafka()))]
 pub struct KafkaSpec {
     /// Name of the topic. Default: `<namespace>.<name>`; another name must start with `<namespace>.`. Cannot be changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
     /// Number of partitions; it can only grow. Default: 6.
+    #[schemars(range(min = 1, max = 1000))]
     pub partitions: i32,
     /// Copies of each partition. Default: 1. Cannot be changed.
+    #[schemars(range(min = 1, max = 9))]
     pub replicas: i32,
     /// How long records stay in the topic. Default: `72h`.
+    #[schemars(length(min = 1, max = 20))]
     pub retention: String,
     /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "admission::topic_settings")]
     pub config: BTreeMap<String, String>,
 }
 
@@ -120,13 +182,16 @@ impl Default for KafkaSpec {
 /// The table of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::clickhouse()))]
 pub struct ClickHouseSpec {
     /// How long rows stay in the table, counted from `event_time`; absent: for ever. Example: `365d`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20))]
     pub ttl: Option<String>,
     /// How the table is cut into parts on disk, by `event_time`. Default: `Month`. Cannot be changed.
     pub partition_by: PartitionBy,
     /// Columns by which rows are sorted. Default: `[event, event_time]`. Cannot be changed.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]
     pub order_by: Vec<String>,
 }
 
@@ -159,6 +224,7 @@ pub enum PartitionBy {
 #[serde(rename_all = "camelCase", default)]
 pub struct ProcessorSpec {
     /// Number of processor pods; more than partitions would idle. Default: 1.
+    #[schemars(range(min = 1, max = 1000))]
     pub replicas: i32,
     /// When a batch is written.
     pub batch: BatchSpec,
@@ -175,12 +241,16 @@ impl Default for ProcessorSpec {
 /// When a batch is written: as soon as one of the three is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::batch()))]
 pub struct BatchSpec {
     /// Rows of one partition. Default: 50000.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_rows: i32,
     /// Bytes of one partition's rows before compression. Default: `16Mi`.
+    #[schemars(length(min = 1, max = 20))]
     pub max_bytes: String,
     /// Age of the oldest row. Default: `1s`.
+    #[schemars(length(min = 1, max = 20))]
     pub max_age: String,
 }
 
@@ -193,10 +263,13 @@ impl Default for BatchSpec {
 /// What a processor pod asks for and may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::resources()))]
 pub struct ProcessorResources {
     /// CPU asked for. Default: `50m`. There is no CPU limit.
+    #[schemars(length(min = 1, max = 20))]
     pub cpu: String,
     /// Memory asked for and the limit. Default: `256Mi`.
+    #[schemars(length(min = 1, max = 20))]
     pub memory: String,
 }
 
@@ -209,10 +282,12 @@ impl Default for ProcessorResources {
 /// Leaves out an event whose id was stored before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::deduplication()))]
 pub struct Deduplication {
     /// What makes two events the same. Only `event_id` today, and only within one partition: key records by the id or the user.
     pub key: DeduplicationKey,
     /// How far apart two records of the same event may be. Default: `24h`.
+    #[schemars(length(min = 1, max = 20))]
     pub window: String,
 }
 
@@ -261,21 +336,26 @@ pub struct AnalyticsPipelineStatus {
     pub conditions: Vec<Condition>,
     /// Name of the topic that the apps write to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 249))]
     pub topic: Option<String>,
     /// Name of the topic that keeps rejected records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 249))]
     pub dead_letter_topic: Option<String>,
     /// Name of the table, `database.table`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub table: Option<String>,
     /// The schema versions in force, `name@version`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 64)))]
     pub schemas: Vec<String>,
     /// The processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor: Option<ProcessorStatus>,
     /// Records of the topic that are not read yet, over all partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub lag: Option<i64>,
 }
 
@@ -284,11 +364,15 @@ pub struct AnalyticsPipelineStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ProcessorStatus {
     /// Pods wanted.
+    #[schemars(range(min = 0))]
     pub desired: i32,
     /// Pods that read and write.
+    #[schemars(range(min = 0))]
     pub ready: i32,
     /// `ready/desired`, for people.
+    #[schemars(length(max = 32))]
     pub summary: String,
     /// Image of the pods.
+    #[schemars(length(max = 512))]
     pub image: String,
 }

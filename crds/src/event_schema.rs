@@ -8,6 +8,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admission;
+
 /// What one event type looks like, and what to do with one that does not.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
@@ -19,15 +21,62 @@ use serde::{Deserialize, Serialize};
     category = "tributary",
     namespaced,
     status = "EventSchemaStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "What one event type looks like, and what to do with one that does not.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether all is as the spec says"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not, one word of docs/reference/reasons.md"
+    ),
+    printcolumn(
+        name = "Version",
+        type_ = "integer",
+        json_path = ".status.accepted.version",
+        description = "Accepted version, counted from 1"
+    ),
+    printcolumn(
+        name = "Compat",
+        type_ = "string",
+        json_path = ".spec.compatibility",
+        description = "Which changes are accepted"
+    ),
+    printcolumn(
+        name = "Used-By",
+        type_ = "integer",
+        json_path = ".status.usedBy",
+        description = "Number of pipelines that name the schema"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What is wrong and what to do",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the object was made"
+    )
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = admission::event_schema()))]
 pub struct EventSchemaSpec {
     /// Value of the event-type field that this schema describes. Default: the name of the object. Example: `purchase`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
     pub event: Option<String>,
     /// Other values of the event-type field that mean the same event, as other sources call it. Example: `[order_completed]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
     pub event_aliases: Vec<String>,
     /// Which changes are accepted, judged against the version accepted before. Default: `Backward`.
     #[serde(default)]
@@ -36,9 +85,11 @@ pub struct EventSchemaSpec {
     #[serde(default)]
     pub unknown_fields: UnknownFields,
     /// The fields of the event. At least one, at most 200.
+    #[schemars(length(min = 1, max = 200), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub fields: Vec<FieldSpec>,
     /// Rules between fields, in CEL, as in a CustomResourceDefinition. At most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
     pub rules: Vec<RuleSpec>,
 }
 
@@ -71,22 +122,27 @@ pub enum UnknownFields {
 /// One field of an event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = admission::field()))]
 pub struct FieldSpec {
     /// Path of the field in the event; dots go into nested objects. The column is the path with `_` for `.`.
     /// Examples: `order_id`, `device.os`.
+    #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Type of the field and of its column: `String`, `Bool`, `Int8` … `Int64`, `UInt8` … `UInt64`, `Float32`, `Float64`,
     /// `Decimal(P, S)`, `Date`, `DateTime`, `DateTime64(P)`, `UUID`, `Json`, or `Array(T)` of a type before. Example: `Decimal(18, 2)`.
     #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 40))]
     pub type_name: String,
     /// Whether an event without the field is rejected. Default: false.
     #[serde(default)]
     pub required: bool,
     /// Other paths under which sources send the field. Example: `[uid, userId]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
     pub aliases: Vec<String>,
     /// Value stored when the field is missing, as text that parses as the field's type. Example: `USD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub default: Option<String>,
     /// Whether a value of another JSON type is converted when that loses nothing (`"12"` to 12, `12` to `"12"`,
     /// seconds or milliseconds since 1970 to a time). Default: false.
@@ -97,24 +153,31 @@ pub struct FieldSpec {
     pub privacy: Privacy,
     /// Least value of a number. Example: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1e38, max = 1e38))]
     pub minimum: Option<f64>,
     /// Greatest value of a number. Example: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1e38, max = 1e38))]
     pub maximum: Option<f64>,
     /// Least number of characters of a string, or of elements of an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_048_576))]
     pub min_length: Option<u32>,
     /// Greatest number of characters of a string, or of elements of an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_048_576))]
     pub max_length: Option<u32>,
     /// Regular expression that a string must match somewhere; anchor it with `^` and `$`. Linear time, no look-around. Example: `^[A-Z]{3}$`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
     pub pattern: Option<String>,
     /// The only values that a string may have. Example: `[USD, EUR]`.
     #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub allowed: Vec<String>,
     /// What the field means, for the people who query it; becomes the comment of the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub description: Option<String>,
 }
 
@@ -136,8 +199,10 @@ pub enum Privacy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleSpec {
     /// CEL expression over `event` that must be true. Example: `event.amount < 100000.0 || event.currency == 'USD'`.
+    #[schemars(length(min = 1, max = 1024))]
     pub rule: String,
     /// What to tell the sender of an event that breaks the rule. Example: `large purchases are in USD`.
+    #[schemars(length(min = 1, max = 256))]
     pub message: String,
 }
 
@@ -156,6 +221,7 @@ pub struct EventSchemaStatus {
     pub accepted: Option<AcceptedVersion>,
     /// Number of pipelines in the namespace that name this schema.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub used_by: i32,
 }
 
@@ -163,6 +229,7 @@ pub struct EventSchemaStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedVersion {
     /// Counts accepted changes, from 1.
+    #[schemars(range(min = 1))]
     pub version: i32,
     /// The spec as it was accepted.
     pub spec: EventSchemaSpec,

@@ -9,7 +9,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{ObjectReference, SecretKeyReference};
+use crate::admission;
+use crate::shared::{ObjectReference, SecretKeyReference, TOPIC_PATTERN};
 
 /// Which accepted events of a pipeline leave for an outside service.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +23,57 @@ use crate::shared::{ObjectReference, SecretKeyReference};
     category = "tributary",
     namespaced,
     status = "ForwardingRuleStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "Which accepted events of a pipeline leave for an outside service.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether all is as the spec says"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not, one word of docs/reference/reasons.md"
+    ),
+    printcolumn(
+        name = "Pipeline",
+        type_ = "string",
+        json_path = ".spec.pipeline.name",
+        description = "Pipeline whose events are forwarded"
+    ),
+    printcolumn(
+        name = "Destination",
+        type_ = "string",
+        json_path = ".spec.destination.type",
+        description = "Kind of the destination"
+    ),
+    printcolumn(
+        name = "Sent",
+        type_ = "integer",
+        json_path = ".status.sent",
+        description = "Events that the destination has taken"
+    ),
+    printcolumn(
+        name = "Dead",
+        type_ = "integer",
+        json_path = ".status.deadLettered",
+        description = "Events that went to the dead-letter topic"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What is wrong and what to do",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the object was made"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ForwardingRuleSpec {
@@ -30,9 +81,11 @@ pub struct ForwardingRuleSpec {
     pub pipeline: ObjectReference,
     /// Event types that are forwarded; none named: all accepted ones. Example: `[purchase]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
     pub events: Vec<String>,
     /// CEL expression over `event` that must be true for an event to be forwarded. Example: `event.amount > 100.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
     pub when: Option<String>,
     /// Where a rule that is new begins. Default: `Latest`.
     #[serde(default)]
@@ -57,6 +110,7 @@ pub enum StartPosition {
 /// Where events go: the member that `type` names is set, and no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = admission::destination()))]
 pub struct Destination {
     /// Kind of the destination.
     #[serde(rename = "type")]
@@ -81,16 +135,20 @@ pub enum DestinationType {
 /// An HTTP endpoint that takes one signed request an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = admission::webhook()))]
 pub struct WebhookDestination {
     /// Address, `https` unless the platform team allows `http`; no user, no fragment. Example: `https://hooks.example.com/tributary`.
+    #[schemars(length(min = 1, max = 2048))]
     pub url: String,
     /// Secret that holds the signing secret: `whsec_` and base64 of 24 to 64 bytes.
     pub secret_ref: SecretKeyReference,
     /// How long one request may take. Default: `15s`.
     #[serde(default = "default_timeout")]
+    #[schemars(length(min = 1, max = 20))]
     pub timeout: String,
     /// Requests under way at once, for each processor. Default: 8.
     #[serde(default = "default_max_in_flight")]
+    #[schemars(range(min = 1, max = 256))]
     pub max_in_flight: i32,
 }
 
@@ -107,6 +165,7 @@ fn default_max_in_flight() -> i32 {
 #[serde(rename_all = "camelCase")]
 pub struct KafkaDestination {
     /// Name of the topic; it starts with `<namespace>.` and exists. Example: `shop.big-spenders`.
+    #[schemars(length(min = 1, max = 249), regex(pattern = TOPIC_PATTERN))]
     pub topic: String,
 }
 
@@ -122,8 +181,10 @@ pub struct ForwardingRuleStatus {
     pub conditions: Vec<Condition>,
     /// Events that the destination has taken, since the processors started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub sent: Option<i64>,
     /// Events that the destination refused for good and that went to the dead-letter topic, since the processors started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub dead_lettered: Option<i64>,
 }

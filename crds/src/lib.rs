@@ -11,6 +11,9 @@ pub mod analytics_pipeline;
 pub mod event_schema;
 pub mod forwarding_rule;
 
+pub mod admission;
+pub mod definition;
+
 pub mod conditions;
 pub mod quantities;
 pub mod shared;

@@ -15,11 +15,15 @@ pub struct UnknownColumnType(pub String);
 
 impl fmt::Display for ScalarType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decimal { precision, scale } => write!(formatter, "Decimal({precision}, {scale})"),
-            Self::DateTime => formatter.write_str("DateTime('UTC')"),
-            Self::DateTime64 { precision } => write!(formatter, "DateTime64({precision}, 'UTC')"),
-            other => formatter.write_str(plain_name(*other)),
+        formatter.write_str(plain_name(*self))?;
+        if let Self::Decimal { precision, scale } = self {
+            write!(formatter, "({precision}, {scale})")
+        } else if let Self::DateTime64 { precision } = self {
+            write!(formatter, "({precision}, 'UTC')")
+        } else if *self == Self::DateTime {
+            formatter.write_str("('UTC')")
+        } else {
+            Ok(())
         }
     }
 }

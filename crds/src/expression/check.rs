@@ -138,22 +138,27 @@ impl<'a> Walk<'a> {
 
     /// Returns the keys after `event`, written with dots or as `["key"]`; none for anything else.
     fn event_path(&self, node: &IdedExpr) -> Option<Vec<String>> {
-        match &node.expr {
-            Expr::Ident(name) if name == ROOT && !self.locals.contains(&ROOT) => Some(Vec::new()),
-            Expr::Select(select) => {
-                let mut path = self.event_path(&select.operand)?;
-                path.push(select.field.clone());
-                Some(path)
+        let (operand, key) = match &node.expr {
+            Expr::Ident(name) => {
+                return (name == ROOT && !self.locals.contains(&ROOT)).then(Vec::new);
             }
+            Expr::Select(select) => (&*select.operand, select.field.clone()),
             Expr::Call(call) if call.func_name == operators::INDEX => {
                 let [operand, index] = call.args.as_slice() else { return None };
                 let Expr::Literal(LiteralValue::String(key)) = &index.expr else { return None };
-                let mut path = self.event_path(operand)?;
-                path.push(key.inner().to_owned());
-                Some(path)
+                (operand, key.inner().to_owned())
             }
-            _ => None,
-        }
+            Expr::Call(_)
+            | Expr::Comprehension(_)
+            | Expr::List(_)
+            | Expr::Literal(_)
+            | Expr::Map(_)
+            | Expr::Struct(_)
+            | Expr::Unspecified => return None,
+        };
+        let mut path = self.event_path(operand)?;
+        path.push(key);
+        Some(path)
     }
 
     fn reference(&mut self, path: &[String]) {

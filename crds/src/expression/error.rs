@@ -27,6 +27,10 @@ pub enum EvaluationError {
 
 impl EvaluationError {
     /// Takes the kind of the error and leaves the values behind.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "CEL's list of errors is open; the rest are about types"
+    )]
     pub(crate) fn from_execution(error: &ExecutionError) -> Self {
         match error {
             ExecutionError::NoSuchKey(key) => Self::Missing(key.as_ref().clone()),

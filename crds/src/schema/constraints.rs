@@ -119,35 +119,28 @@ fn bound(
 
 /// Returns the bound in the type's units; the inner error says what the type holds.
 fn scalar_bound(scalar: ScalarType, value: f64) -> Option<Result<Bound, String>> {
-    match scalar {
-        ScalarType::Float64 => Some(Ok(Bound::Float(value))),
-        ScalarType::Float32 if value.abs() > f64::from(f32::MAX) => {
-            Some(Err("a number of 32 bits".to_owned()))
-        }
-        ScalarType::Float32 => Some(Ok(Bound::Float(value))),
-        ScalarType::Decimal { precision, scale } => {
-            // `Display` of f64 is the shortest text that means the same number, without an exponent.
-            let scaled = literal::decimal(&value.to_string(), precision, scale);
-            Some(scaled.map(Bound::Decimal).ok_or_else(|| {
-                format!("at most {} digits before and {scale} after the point", precision - scale)
-            }))
-        }
-        other => {
-            let (least, greatest) = literal::integer_bounds(other)?;
-            let whole = value.fract() == 0.0 && value.abs() < 2_f64.powi(100);
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^100 fits into i128")]
-            let number = whole.then_some(value as i128);
-            // The greatest 64-bit numbers are not floating-point numbers: the nearest one stands for the bound itself.
-            #[expect(clippy::cast_precision_loss, reason = "the loss is what is asked for")]
-            let number = number.map(|number| if value == greatest as f64 { greatest } else { number });
-            let inside = number.filter(|number| (least..=greatest).contains(number));
-            Some(
-                inside
-                    .map(Bound::Integer)
-                    .ok_or_else(|| format!("a whole number from {least} to {greatest}")),
-            )
-        }
+    if let ScalarType::Decimal { precision, scale } = scalar {
+        // `Display` of f64 is the shortest text that means the same number, without an exponent.
+        let scaled = literal::decimal(&value.to_string(), precision, scale);
+        return Some(scaled.map(Bound::Decimal).ok_or_else(|| {
+            format!("at most {} digits before and {scale} after the point", precision - scale)
+        }));
     }
+    if scalar == ScalarType::Float32 && value.abs() > f64::from(f32::MAX) {
+        return Some(Err("a number of 32 bits".to_owned()));
+    }
+    if matches!(scalar, ScalarType::Float32 | ScalarType::Float64) {
+        return Some(Ok(Bound::Float(value)));
+    }
+    let (least, greatest) = literal::integer_bounds(scalar)?;
+    let whole = value.fract() == 0.0 && value.abs() < 2_f64.powi(100);
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^100 fits into i128")]
+    let number = whole.then_some(value as i128);
+    // The greatest 64-bit numbers are not floating-point numbers: the nearest one stands for the bound itself.
+    #[expect(clippy::cast_precision_loss, reason = "the loss is what is asked for")]
+    let number = number.map(|number| if value == greatest as f64 { greatest } else { number });
+    let inside = number.filter(|number| (least..=greatest).contains(number));
+    Some(inside.map(Bound::Integer).ok_or_else(|| format!("a whole number from {least} to {greatest}")))
 }
 
 fn check_lengths(spec: &FieldSpec, field_type: FieldType, problems: &mut Problems) {

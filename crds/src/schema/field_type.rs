@@ -10,7 +10,7 @@ use crate::columns::ScalarType;
 use crate::columns::text::{decimal, inside, plain_name, plain_scalar};
 
 /// Every type that a field can have, for messages.
-pub const FIELD_TYPES: &str = "String, Bool, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64, Float32, Float64, \
+const FIELD_TYPES: &str = "String, Bool, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64, Float32, Float64, \
      Decimal(P, S), Date, DateTime, DateTime64(P), UUID, Json, Array(T)";
 
 /// Type of a field.
@@ -104,9 +104,11 @@ impl fmt::Display for FieldType {
 }
 
 fn as_written(scalar: ScalarType) -> String {
-    match scalar {
-        ScalarType::DateTime64 { precision } => format!("DateTime64({precision})"),
-        ScalarType::Decimal { .. } => scalar.to_string(),
-        other => plain_name(other).to_owned(),
+    if let ScalarType::DateTime64 { precision } = scalar {
+        return format!("DateTime64({precision})");
     }
+    if let ScalarType::Decimal { .. } = scalar {
+        return scalar.to_string();
+    }
+    plain_name(scalar).to_owned()
 }

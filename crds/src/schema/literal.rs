@@ -67,20 +67,23 @@ pub fn parse(scalar: ScalarType, text: &str) -> Result<Literal, String> {
         ScalarType::Uuid => uuid(text)
             .map(Literal::Uuid)
             .ok_or_else(|| format!("`{text}` is not a UUID; write it as 01234567-89ab-cdef-0123-456789abcdef")),
-        integer => {
-            let bounds = integer_bounds(integer);
-            let number = text.parse::<i128>().ok();
-            match (number, bounds) {
-                (Some(number), Some((least, greatest))) if (least..=greatest).contains(&number) => {
-                    Ok(Literal::Integer(number))
-                }
-                (_, Some((least, greatest))) => {
-                    Err(format!("`{text}` is not an {integer}; write a whole number from {least} to {greatest}"))
-                }
-                (_, None) => Err(format!("`{text}` is not a value of type {integer}")),
-            }
-        }
+        ScalarType::Int8
+        | ScalarType::Int16
+        | ScalarType::Int32
+        | ScalarType::Int64
+        | ScalarType::UInt8
+        | ScalarType::UInt16
+        | ScalarType::UInt32
+        | ScalarType::UInt64 => integer(scalar, text),
     }
+}
+
+fn integer(scalar: ScalarType, text: &str) -> Result<Literal, String> {
+    let (least, greatest) = integer_bounds(scalar).unwrap_or_default();
+    let number = text.parse::<i128>().ok().filter(|number| (least..=greatest).contains(number));
+    number.map(Literal::Integer).ok_or_else(|| {
+        format!("`{text}` is not an {scalar}; write a whole number from {least} to {greatest}")
+    })
 }
 
 fn float(scalar: ScalarType, text: &str) -> Result<Literal, String> {

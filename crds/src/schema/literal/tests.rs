@@ -3,9 +3,8 @@
 use super::*;
 use crate::schema::field_type::FieldType;
 
-fn read(type_name: &str, text: &str) -> Result<Literal, String> {
-    let scalar = type_name.parse::<FieldType>().unwrap().scalar().unwrap();
-    parse(scalar, text)
+fn scalar(type_name: &str) -> ScalarType {
+    type_name.parse::<FieldType>().unwrap().scalar().unwrap()
 }
 
 #[test]
@@ -28,7 +27,7 @@ fn reads_a_value_of_every_type() {
         ("UUID", "00000000-0000-0000-0000-00000000000f", Literal::Uuid(15)),
     ];
     for (type_name, text, literal) in cases {
-        assert_eq!(read(type_name, text), Ok(literal), "{type_name} {text}");
+        assert_eq!(parse(scalar(type_name), text), Ok(literal), "{type_name} {text}");
     }
 }
 
@@ -54,7 +53,7 @@ fn refuses_what_the_type_cannot_hold() {
         ("UUID", "0000000000000000000000000000000f"),
     ];
     for (type_name, text) in cases {
-        let message = read(type_name, text).unwrap_err();
+        let message = parse(scalar(type_name), text).unwrap_err();
         assert!(message.contains(&format!("`{text}`")) && message.contains("write"), "{message}");
     }
 }
