@@ -1,0 +1,50 @@
+//! The mark: what the comment of a table says about its owner. It survives the operator and etcd.
+//!
+//! In: a [`Mark`] or a table's comment. Out: the other of the two.
+//! The mark claims the table *and* the topic that it names. A comment that cannot be read is no mark of ours.
+//! Not here: what follows from a foreign mark; the diff says that.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the mark that this build writes and reads.
+const VERSION: u32 = 1;
+
+/// Who owns a table, and which topic with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The AnalyticsPipeline, `<namespace>/<name>`.
+    pub pipeline: String,
+    /// Id of the stream: UID of the AnalyticsPipeline that made the table first. Stands first in every insert token.
+    pub id: String,
+    /// Counts the lives of the topic.
+    pub epoch: u32,
+    /// Name of the topic.
+    pub topic: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Comment {
+    tributary: u32,
+    pipeline: String,
+    id: String,
+    epoch: u32,
+    topic: String,
+}
+
+impl Mark {
+    /// Reads the comment of a table; `None` when it is no mark that this build understands.
+    pub fn parse(comment: &str) -> Option<Self> {
+        let Comment { tributary, pipeline, id, epoch, topic } = serde_json::from_str(comment).ok()?;
+        (tributary == VERSION).then_some(Self { pipeline, id, epoch, topic })
+    }
+
+    /// Returns the comment of the table.
+    pub fn comment(&self) -> String {
+        let Self { pipeline, id, epoch, topic } = self.clone();
+        let comment = Comment { tributary: VERSION, pipeline, id, epoch, topic };
+        serde_json::to_string(&comment).expect("strings and numbers are always JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Kafka's twin for tests: topics and groups in memory, which can be told to fail.
+//!
+//! In: [`TopicChange`]s. Out: what Kafka would answer, as far as the contract test in `tests/it` holds both to it.
+//! Not here: records, positions, brokers' defaults.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::topic::{Topic, TopicChange, diff};
+use super::{KafkaError, Topics};
+
+/// Kafka in memory, with one broker.
+#[derive(Debug, Default)]
+pub struct MemoryTopics {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    topics: BTreeMap<String, Topic>,
+    groups: BTreeSet<String>,
+    faults: VecDeque<KafkaError>,
+    applied: Vec<TopicChange>,
+}
+
+impl MemoryTopics {
+    /// Starts without topics.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the next call fail; several wait in line.
+    pub fn fail_next(&self, error: KafkaError) {
+        self.state().faults.push_back(error);
+    }
+
+    /// Puts a topic there, as somebody else would; one of the same name is replaced.
+    pub fn insert(&self, topic: Topic) {
+        self.state().topics.insert(topic.name.clone(), topic);
+    }
+
+    /// Puts a consumer group there, as a processor would.
+    pub fn insert_group(&self, group: &str) {
+        self.state().groups.insert(group.to_owned());
+    }
+
+    /// Returns the topic, if it is there.
+    pub fn get(&self, name: &str) -> Option<Topic> {
+        self.state().topics.get(name).cloned()
+    }
+
+    /// Returns the consumer groups.
+    pub fn groups(&self) -> Vec<String> {
+        self.state().groups.iter().cloned().collect()
+    }
+
+    /// Returns the changes that were made, in order, and forgets them.
+    pub fn take_applied(&self) -> Vec<TopicChange> {
+        std::mem::take(&mut self.state().applied)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Topics for MemoryTopics {
+    async fn describe(&self, names: &[String]) -> Result<Vec<Topic>, KafkaError> {
+        let mut state = self.state();
+        match state.faults.pop_front() {
+            Some(fault) => Err(fault),
+            None => Ok(names.iter().filter_map(|name| state.topics.get(name).cloned()).collect()),
+        }
+    }
+
+    async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {
+        let mut state = self.state();
+        if let Some(fault) = state.faults.pop_front() {
+            return Err(fault);
+        }
+        state.apply(change)?;
+        state.applied.push(change.clone());
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, change: &TopicChange) -> Result<(), KafkaError> {
+        match change {
+            TopicChange::Create(topic) => self.create(topic),
+            TopicChange::AddPartitions { name, to, .. } => {
+                let topic = self.topic(name)?;
+                if *to <= topic.partitions {
+                    return Err(refused(name, "it has as many partitions"));
+                }
+                topic.partitions = *to;
+                Ok(())
+            }
+            TopicChange::AlterConfig { name, changes } => {
+                let topic = self.topic(name)?;
+                topic.config.extend(changes.iter().map(|change| (change.key.clone(), change.to.clone())));
+                Ok(())
+            }
+            TopicChange::Delete { name } => {
+                self.topics.remove(name);
+                Ok(())
+            }
+            TopicChange::DeleteGroups { group } => {
+                let below = format!("{group}.");
+                self.groups.retain(|there| there != group && !there.starts_with(&below));
+                Ok(())
+            }
+        }
+    }
+
+    fn create(&mut self, topic: &Topic) -> Result<(), KafkaError> {
+        if topic.replicas != 1 || topic.partitions < 1 {
+            return Err(refused(&topic.name, "one broker holds one replica, of at least one partition"));
+        }
+        match self.topics.get(&topic.name) {
+            None => {
+                self.topics.insert(topic.name.clone(), topic.clone());
+                Ok(())
+            }
+            Some(there) => match diff(std::slice::from_ref(topic), std::slice::from_ref(there)) {
+                Ok(changes) if changes.is_empty() => Ok(()),
+                Ok(_) | Err(_) => Err(KafkaError::NotYet {
+                    action: format!("create topic `{}`", topic.name),
+                    source: "the topic exists with other settings".into(),
+                }),
+            },
+        }
+    }
+
+    fn topic(&mut self, name: &str) -> Result<&mut Topic, KafkaError> {
+        self.topics.get_mut(name).ok_or_else(|| KafkaError::NotYet {
+            action: format!("change topic `{name}`"),
+            source: "the topic does not exist".into(),
+        })
+    }
+}
+
+fn refused(name: &str, why: &str) -> KafkaError {
+    KafkaError::Rejected {
+        action: format!("change topic `{name}`"),
+        remedy: "check spec.kafka of the pipeline",
+        source: why.into(),
+    }
+}
