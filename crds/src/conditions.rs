@@ -4,7 +4,12 @@
 //! when True, and a transition time that moves only when the status does.
 //! Not here: which reason fits; the step that failed knows that.
 
+mod list;
+mod meaning;
+
 use std::fmt;
+
+pub use list::{Finding, State, Step, Truth, report, set};
 
 /// Type of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,6 +96,36 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in the order of the reference.
+    pub const ALL: [Self; 26] = [
+        Self::Succeeded,
+        Self::Progressing,
+        Self::Suspended,
+        Self::DependencyNotReady,
+        Self::SpecInvalid,
+        Self::Unreadable,
+        Self::SchemaIncompatible,
+        Self::TableColumnTypeConflict,
+        Self::ResourceConflict,
+        Self::OwnershipMismatch,
+        Self::SecretNotFound,
+        Self::SecretKeyMissing,
+        Self::KafkaUnreachable,
+        Self::KafkaAuthFailed,
+        Self::KafkaRejected,
+        Self::TopicPartitionsDecreaseNotSupported,
+        Self::ClickHouseUnreachable,
+        Self::ClickHouseAuthFailed,
+        Self::ClickHouseRejected,
+        Self::ProcessorCrashLooping,
+        Self::ProcessorImagePullFailed,
+        Self::ProcessorNotStarted,
+        Self::DestinationForbidden,
+        Self::DestinationRejected,
+        Self::DestinationUnreachable,
+        Self::InternalError,
+    ];
+
     /// Returns the PascalCase word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -129,3 +164,6 @@ impl fmt::Display for Reason {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ pub mod processor_report;
 pub mod rejection;
 pub mod stream_config;
 
+pub mod generated;
+
 pub use analytics_pipeline::{AnalyticsPipeline, AnalyticsPipelineSpec};
 pub use event_schema::{EventSchema, EventSchemaSpec};
 pub use forwarding_rule::{ForwardingRule, ForwardingRuleSpec};
