@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::environment::settings::Settings;
-use e2e::environment::{check, commands, down, images, probe, status, up};
+use e2e::environment::{check, commands, down, images, probe, programs, status, up};
 
 /// A real Kubernetes, Kafka and ClickHouse on this machine, for development and tests.
 #[derive(Parser)]
@@ -24,6 +24,11 @@ enum Action {
     Down,
     /// Shows each part with its process, address and memory.
     Status,
+    /// Builds programs into the cache without bringing anything up: `programs kubectl helm`.
+    Programs {
+        /// Which ones; all when none is named.
+        names: Vec<String>,
+    },
     /// Compiles our programs and brings their images into the cluster.
     Images {
         /// Which ones: operator, processor; both when none is named.
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
         Action::Up => up::up(&settings),
         Action::Down => down::down(&settings),
         Action::Status => status::status(&settings),
+        Action::Programs { names } => programs::programs(&settings, &names),
         Action::Images { names } => images::images(&settings, &names),
         Action::Logs { part, lines } => status::logs(&settings, &part, lines),
         Action::Check => check::check(&settings),

@@ -56,7 +56,8 @@ pub(super) fn remember(settings: &Settings) -> Result<()> {
         })
         .collect();
     let absent = FOLDERS.iter().map(PathBuf::from).filter(|folder| !folder.exists()).collect();
-    let text = serde_json::to_string_pretty(&Before { kernel, absent }).context("failed to write down the machine")?;
+    let text = serde_json::to_string_pretty(&Before { kernel, absent })
+        .context("failed to write down the machine")?;
     let fresh = path.with_extension("new");
     std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
     std::fs::rename(&fresh, &path).with_context(|| format!("failed to name {}", path.display()))
@@ -68,14 +69,17 @@ pub(super) fn restore(settings: &Settings) -> Result<Vec<String>> {
     if !path.exists() {
         return Ok(vec![]);
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let before: Before = serde_json::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let before: Before =
+        serde_json::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?;
     let mut said = Vec::new();
     for (name, value) in &before.kernel {
         let setting = Path::new("/proc/sys").join(name);
         let now = std::fs::read_to_string(&setting).unwrap_or_default();
         if now.trim() != value {
-            std::fs::write(&setting, value).with_context(|| format!("failed to restore {}", setting.display()))?;
+            std::fs::write(&setting, value)
+                .with_context(|| format!("failed to restore {}", setting.display()))?;
             said.push(format!("kernel setting {} back to {value}", name.replace('/', ".")));
         }
     }

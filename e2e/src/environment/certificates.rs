@@ -88,7 +88,12 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>> {
     Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
-fn serving(folder: &Path, authority: &CertifiedIssuer<'_, KeyPair>, name: &str, names: &[&str]) -> Result<()> {
+fn serving(
+    folder: &Path,
+    authority: &CertifiedIssuer<'_, KeyPair>,
+    name: &str,
+    names: &[&str],
+) -> Result<()> {
     let params = parameters(name, "", names, ExtendedKeyUsagePurpose::ServerAuth)?;
     signed(folder, authority, name, &params)
 }

@@ -44,7 +44,8 @@ pub fn check(settings: &Settings) -> Result<()> {
 }
 
 fn facts(settings: &Settings) -> Result<()> {
-    run_with_input(kubectl(settings).args(["apply", "-f", "-"]), OBJECTS).context("failed to apply the check")?;
+    run_with_input(kubectl(settings).args(["apply", "-f", "-"]), OBJECTS)
+        .context("failed to apply the check")?;
     in_namespace(settings, &["rollout", "status", "deployment/probe", "--timeout=120s"])
         .with_context(|| format!("the probe does not become ready; it says: {}", probe_log(settings)))?;
     say("  a restricted pod runs and becomes ready");
@@ -53,7 +54,11 @@ fn facts(settings: &Settings) -> Result<()> {
     }
     in_namespace(settings, &["wait", "--for=condition=Complete", "job/client", "--timeout=120s"])
         .with_context(|| format!("a pod does not reach another by its Service: {}", client_log(settings)))?;
-    ensure!(client_log(settings).contains("probe:80 answers probe"), "the client says: {}", client_log(settings));
+    ensure!(
+        client_log(settings).contains("probe:80 answers probe"),
+        "the client says: {}",
+        client_log(settings)
+    );
     say("  a pod reaches another by the name of its Service");
     in_namespace(settings, &["exec", "deployment/probe", "--", "/probe", "probe"]).context("exec fails")?;
     say("  exec and logs work");
@@ -61,7 +66,10 @@ fn facts(settings: &Settings) -> Result<()> {
         Ok(_) => bail!("pod security admits a privileged pod"),
         Err(error) => {
             let said = format!("{error:#}");
-            ensure!(said.contains("violates PodSecurity"), "a privileged pod fails for another reason: {said}");
+            ensure!(
+                said.contains("violates PodSecurity"),
+                "a privileged pod fails for another reason: {said}"
+            );
         }
     }
     say("  a privileged pod is refused");

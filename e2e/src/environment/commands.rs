@@ -15,7 +15,8 @@ use super::process::MARK;
 use super::settings::Settings;
 
 /// Variables of a proxy, which no call to the local cluster may pass.
-const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
 /// Prints one line for the person who waits. A closed terminal is no reason to stop half way.
 pub fn say(line: impl Display) {
@@ -70,7 +71,11 @@ pub(super) fn kubectl(settings: &Settings) -> Command {
 /// A call of `ctr` on the environment's own containerd, in the namespace that the kubelet uses.
 pub(super) fn ctr(settings: &Settings) -> Result<Command> {
     let mut command = Command::new(find_program(settings, "ctr")?);
-    command.arg("--address").arg(settings.containerd_socket()).args(["--namespace", "k8s.io"]).env(MARK, &settings.state);
+    command
+        .arg("--address")
+        .arg(settings.containerd_socket())
+        .args(["--namespace", "k8s.io"])
+        .env(MARK, &settings.state);
     Ok(command)
 }
 

@@ -3,6 +3,7 @@
 //! Each step finds by itself what there is to remove, none trusts that another step ran. A step that fails is told and the next
 //! one still runs; the last look decides: something of ours left is an error that names it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -12,8 +13,8 @@ use super::settings::Settings;
 use super::up::lock;
 use super::{before, groups, mounts, network, process};
 
-/// How long a process may take to end by itself.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a process may take to end by itself; its files are thrown away in any case.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A step says what it removed, if there was anything.
 type Step = fn(&Settings) -> Result<Option<String>>;
@@ -23,7 +24,9 @@ const STEPS: [(&str, Step); 7] = [
     ("node agent", end_kubelet),
     ("pods", |_| groups::kill_all().map(|n_processes| count(n_processes, "processes killed"))),
     ("processes", |settings| Ok(end_processes(settings))),
-    ("mounts", |settings| mounts::unmount_below(&settings.state).map(|n_mounts| count(n_mounts, "unmounted"))),
+    ("mounts", |settings| {
+        mounts::unmount_below(&settings.state).map(|n_mounts| count(n_mounts, "unmounted"))
+    }),
     ("network", |_| remove_network()),
     ("control groups", |_| groups::remove().map(|n_groups| count(n_groups, "removed"))),
     ("machine", |settings| before::restore(settings).map(|said| (!said.is_empty()).then(|| said.join(", ")))),
@@ -52,7 +55,10 @@ pub fn down(settings: &Settings) -> Result<()> {
     }
     failures.extend(left(settings)?);
     if !failures.is_empty() {
-        bail!("the environment is not gone; mend this and run `down` again:\n  - {}", failures.join("\n  - "));
+        bail!(
+            "the environment is not gone; mend this and run `down` again:\n  - {}",
+            failures.join("\n  - ")
+        );
     }
     say(format!("nothing of the environment is left; programs stay in {}", settings.cache.display()));
     Ok(())
@@ -64,7 +70,9 @@ fn left(settings: &Settings) -> Result<Vec<String>> {
         .into_iter()
         .map(|found| format!("process {} ({})", found.pid, found.program.display()))
         .collect();
-    left.extend(mounts::below(&settings.state)?.into_iter().map(|mount| format!("mount {}", mount.display())));
+    left.extend(
+        mounts::below(&settings.state)?.into_iter().map(|mount| format!("mount {}", mount.display())),
+    );
     left.extend(network::remains()?);
     left.extend(groups::remains()?.into_iter().map(|group| format!("control group {}", group.display())));
     if settings.state.exists() {
@@ -78,16 +86,22 @@ fn end_kubelet(settings: &Settings) -> Result<Option<String>> {
     Ok(ended.then(|| "kubelet ended".to_owned()))
 }
 
-/// Ends all parts, and what else carries the mark: shims of containers, parts whose pid file was never written.
+/// Ends all parts, and what else carries the mark: shims of containers, parts whose pid file was never written. A process may
+/// start another between the look and its end, so it looks again until there is none.
 fn end_processes(settings: &Settings) -> Option<String> {
-    let found = process::marked(settings);
-    let processes: Vec<(i32, u64)> = found.iter().map(|found| (found.pid, found.started)).collect();
-    process::end(&processes, GRACE);
-    let mut names: Vec<String> = found
-        .iter()
-        .filter_map(|found| Some(found.program.file_name()?.to_string_lossy().into_owned()))
-        .collect();
-    names.sort();
+    let mut names = BTreeSet::new();
+    for _ in 0..5 {
+        let found = process::marked(settings);
+        if found.is_empty() {
+            break;
+        }
+        let processes: Vec<(i32, u64)> = found.iter().map(|found| (found.pid, found.started)).collect();
+        process::end(&processes, GRACE);
+        names.extend(
+            found.iter().filter_map(|found| Some(found.program.file_name()?.to_string_lossy().into_owned())),
+        );
+    }
+    let names: Vec<String> = names.into_iter().collect();
     (!names.is_empty()).then(|| format!("ended {}", names.join(", ")))
 }
 

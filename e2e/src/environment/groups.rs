@@ -45,7 +45,11 @@ pub(super) fn ensure() -> Result<()> {
 
 /// The groups that are there, in all hierarchies.
 pub(super) fn remains() -> Result<Vec<PathBuf>> {
-    Ok(hierarchies()?.into_iter().map(|hierarchy| hierarchy.root.join(CGROUP)).filter(|group| group.exists()).collect())
+    Ok(hierarchies()?
+        .into_iter()
+        .map(|hierarchy| hierarchy.root.join(CGROUP))
+        .filter(|group| group.exists())
+        .collect())
 }
 
 /// Kills every process of the groups and waits until they are gone; returns how many there were.
@@ -89,7 +93,8 @@ fn remove_tree(group: &Path) -> Result<usize> {
             Ok(()) => return Ok(n_groups),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(n_groups),
             Err(error) if from.elapsed() > Duration::from_secs(5) => {
-                return Err(error).with_context(|| format!("failed to remove the control group {}", group.display()));
+                return Err(error)
+                    .with_context(|| format!("failed to remove the control group {}", group.display()));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }

@@ -52,7 +52,10 @@ pub(super) fn http_ok(address: &str, path: &str) -> Result<String> {
     let mut stream = connect(address)?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").context("failed to ask")?;
     let mut answer = Vec::new();
-    stream.take(64 * 1024).read_to_end(&mut answer).with_context(|| format!("no answer from {address}{path}"))?;
+    stream
+        .take(64 * 1024)
+        .read_to_end(&mut answer)
+        .with_context(|| format!("no answer from {address}{path}"))?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.lines().next().unwrap_or_default();
@@ -81,8 +84,8 @@ pub(super) fn connect(address: &str) -> Result<TcpStream> {
         .with_context(|| format!("failed to resolve {address}"))?
         .next()
         .with_context(|| format!("{address} has no address"))?;
-    let stream =
-        TcpStream::connect_timeout(&resolved, PATIENCE).with_context(|| format!("failed to reach {address}"))?;
+    let stream = TcpStream::connect_timeout(&resolved, PATIENCE)
+        .with_context(|| format!("failed to reach {address}"))?;
     stream.set_read_timeout(Some(PATIENCE)).context("failed to set the patience")?;
     stream.set_write_timeout(Some(PATIENCE)).context("failed to set the patience")?;
     Ok(stream)

@@ -25,7 +25,8 @@ pub const PROGRAMS: [&str; 2] = ["operator", "processor"];
 /// # Errors
 /// When a program does not compile or the container runtime does not take an image.
 pub fn images(settings: &Settings, names: &[String]) -> Result<()> {
-    let names: Vec<&str> = if names.is_empty() { PROGRAMS.to_vec() } else { names.iter().map(String::as_str).collect() };
+    let names: Vec<&str> =
+        if names.is_empty() { PROGRAMS.to_vec() } else { names.iter().map(String::as_str).collect() };
     if let Some(name) = names.iter().find(|name| !PROGRAMS.contains(name)) {
         bail!("there is no image {name:?}; there are {}", PROGRAMS.join(", "));
     }
@@ -137,7 +138,8 @@ fn base(program: &Path) -> Result<Vec<Entry>> {
     ];
     let listed = run(Command::new("ldd").arg(program)).context("failed to ask for the shared libraries")?;
     for library in libraries(&listed)? {
-        let bytes = std::fs::read(&library).with_context(|| format!("failed to read {}", library.display()))?;
+        let bytes =
+            std::fs::read(&library).with_context(|| format!("failed to read {}", library.display()))?;
         let path = library.strip_prefix("/").unwrap_or(&library).to_path_buf();
         entries.push(Entry { path, content: Content::Program(bytes) });
     }

@@ -4,6 +4,8 @@
 //! Nothing dials the node's address before the kernel says that it is local: without the bridge it would leave the machine.
 //! `remove` takes away what this room, the CNI plugins and the Service proxy made, and nothing of anybody else.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 
 use super::commands::{run, run_with_input, system};
@@ -20,7 +22,8 @@ pub(super) fn ensure() -> Result<()> {
     if ip(&["link", "show", "dev", BRIDGE]).is_err() {
         ip(&["link", "add", BRIDGE, "type", "bridge"]).context("failed to make the bridge")?;
     }
-    ip(&["address", "replace", &format!("{ADDRESS}/32"), "dev", BRIDGE]).context("failed to set the address")?;
+    ip(&["address", "replace", &format!("{ADDRESS}/32"), "dev", BRIDGE])
+        .context("failed to set the address")?;
     ip(&["link", "set", BRIDGE, "up"]).context("failed to switch the bridge on")?;
     let route = ip(&["route", "get", ADDRESS]).context("failed to ask for the route")?;
     ensure!(
@@ -37,10 +40,8 @@ pub(super) fn ensure() -> Result<()> {
 
 /// Pods speak to pods; whatever would leave the machine is refused at once.
 fn ensure_rules() -> Result<()> {
-    let rules: [&[&str]; 2] = [
-        &["-s", PODS, "-d", PODS, "-j", "ACCEPT"],
-        &["-s", PODS, "!", "-d", PODS, "-j", "REJECT"],
-    ];
+    let rules: [&[&str]; 2] =
+        [&["-s", PODS, "-d", PODS, "-j", "ACCEPT"], &["-s", PODS, "!", "-d", PODS, "-j", "REJECT"]];
     for rule in rules {
         let rule = [&["FORWARD"], rule, &["-m", "comment", "--comment", COMMENT]].concat();
         if iptables(&[&["-C"], rule.as_slice()].concat()).is_err() {
@@ -55,8 +56,9 @@ pub(super) fn remains() -> Result<Vec<String>> {
     let mut found: Vec<String> = interfaces()?.into_iter().map(|name| format!("interface {name}")).collect();
     for program in ["iptables", "ip6tables"] {
         let tables = parse(&run(&mut system(&format!("{program}-save")))?);
-        let (n_rules, n_chains) =
-            tables.iter().fold((0, 0), |(rules, chains), table| (rules + table.rules.len(), chains + table.chains.len()));
+        let (n_rules, n_chains) = tables
+            .iter()
+            .fold((0, 0), |(rules, chains), table| (rules + table.rules.len(), chains + table.chains.len()));
         if n_rules + n_chains > 0 {
             found.push(format!("{n_rules} {program} rules and {n_chains} chains"));
         }
@@ -66,9 +68,7 @@ pub(super) fn remains() -> Result<Vec<String>> {
 
 /// Removes interfaces, routes and firewall rules.
 pub(super) fn remove() -> Result<()> {
-    for name in interfaces()? {
-        ip(&["link", "delete", &name]).with_context(|| format!("failed to remove the interface {name}"))?;
-    }
+    remove_interfaces()?;
     for program in ["iptables", "ip6tables"] {
         let tables = parse(&run(&mut system(&format!("{program}-save")))?);
         let script: String = tables.iter().filter_map(Table::removal).collect();
@@ -78,6 +78,27 @@ pub(super) fn remove() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The end of a pod's cable goes with the pod's network namespace, which the kernel takes down a moment after its last process:
+/// an interface may vanish between the look and the removal.
+fn remove_interfaces() -> Result<()> {
+    let from = Instant::now();
+    loop {
+        let names = interfaces()?;
+        let outcomes: Vec<Result<String>> = names.iter().map(|name| ip(&["link", "delete", name])).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        if from.elapsed() > Duration::from_secs(5) {
+            return outcomes
+                .into_iter()
+                .collect::<Result<Vec<_>>>()
+                .map(drop)
+                .context("failed to remove an interface");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The bridge, and the host's ends of the pods' cables, which carry the gateway's address.
@@ -132,7 +153,8 @@ pub(super) fn parse(saved: &str) -> Vec<Table> {
             }
         } else if let Some(rule) = line.strip_prefix("-A ") {
             let chain = rule.split(' ').next().unwrap_or_default();
-            let target = rule.split_once(" -j ").and_then(|(_, rest)| rest.split(' ').next()).unwrap_or_default();
+            let target =
+                rule.split_once(" -j ").and_then(|(_, rest)| rest.split(' ').next()).unwrap_or_default();
             if !is_ours(chain) && (is_ours(target) || rule.contains(COMMENT)) {
                 table.rules.push(rule.to_owned());
             }

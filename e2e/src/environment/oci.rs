@@ -92,7 +92,8 @@ impl Archive {
     /// Adds content under its digest and returns what points to it.
     fn blob(&mut self, bytes: Vec<u8>, media_type: &str) -> serde_json::Value {
         let digest = format!("{:x}", Sha256::digest(&bytes));
-        let descriptor = json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len() });
+        let descriptor =
+            json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len() });
         self.files.push((Path::new("blobs/sha256").join(digest), bytes));
         descriptor
     }
@@ -121,7 +122,9 @@ fn layer(entries: &[Entry]) -> Result<Vec<u8>> {
     for entry in &entries {
         match &entry.content {
             Content::File(bytes) => append(&mut builder, &entry.path, bytes, 0o644, tar::EntryType::Regular)?,
-            Content::Program(bytes) => append(&mut builder, &entry.path, bytes, 0o755, tar::EntryType::Regular)?,
+            Content::Program(bytes) => {
+                append(&mut builder, &entry.path, bytes, 0o755, tar::EntryType::Regular)?
+            }
             Content::Shared => append(&mut builder, &entry.path, &[], 0o1777, tar::EntryType::Directory)?,
         }
     }
@@ -140,7 +143,9 @@ fn append(
     header.set_mode(mode);
     header.set_size(u64::try_from(bytes.len()).context("a file is too large")?);
     header.set_mtime(0);
-    builder.append_data(&mut header, path, bytes).with_context(|| format!("failed to pack {}", path.display()))
+    builder
+        .append_data(&mut header, path, bytes)
+        .with_context(|| format!("failed to pack {}", path.display()))
 }
 
 const fn architecture() -> &'static str {

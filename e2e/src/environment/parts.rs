@@ -92,7 +92,8 @@ fn flags(settings: &Settings, pairs: &[(&str, &str)]) -> Vec<String> {
     pairs
         .iter()
         .map(|(name, value)| {
-            let value = value.strip_prefix('@').map_or_else(|| (*value).to_owned(), |path| format!("{state}/{path}"));
+            let value =
+                value.strip_prefix('@').map_or_else(|| (*value).to_owned(), |path| format!("{state}/{path}"));
             format!("--{name}={value}")
         })
         .collect()

@@ -43,10 +43,14 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 pub(super) fn ensure(settings: &Settings) -> Result<()> {
     let mut missing = Vec::new();
     if !nix::unistd::geteuid().is_root() {
-        missing.push("it needs root, for network interfaces and containers: run it as root or with sudo".to_owned());
+        missing.push(
+            "it needs root, for network interfaces and containers: run it as root or with sudo".to_owned(),
+        );
     }
     if !Path::new("/etc/debian_version").exists() {
-        missing.push("it needs Debian 12 (or a relative): the node's programs come from Debian's packages".to_owned());
+        missing.push(
+            "it needs Debian 12 (or a relative): the node's programs come from Debian's packages".to_owned(),
+        );
     }
     for (tool, purpose, remedy) in TOOLS {
         if find_program(settings, tool).is_err() {
@@ -65,10 +69,13 @@ pub(super) fn ensure(settings: &Settings) -> Result<()> {
 fn java_is_17_or_later(settings: &Settings) -> Result<()> {
     let Ok(java) = find_program(settings, "java") else { return Ok(()) };
     let version = commands::run(Command::new(java).arg("--version"))?;
-    let major = version.split_whitespace().nth(1).and_then(|number| number.split('.').next()?.parse::<u32>().ok());
+    let major =
+        version.split_whitespace().nth(1).and_then(|number| number.split('.').next()?.parse::<u32>().ok());
     match major {
         Some(17..) => Ok(()),
-        Some(_) | None => bail!("Kafka needs Java 17 or later, found {}", version.lines().next().unwrap_or("nothing")),
+        Some(_) | None => {
+            bail!("Kafka needs Java 17 or later, found {}", version.lines().next().unwrap_or("nothing"))
+        }
     }
 }
 
@@ -83,8 +90,9 @@ fn install_packages() -> Result<()> {
     }
     say(format!("installing Debian packages: {}", missing.join(" ")));
     let policy_is_ours = forbid_service_starts()?;
-    let outcome = apt(&["update", "-qq"])
-        .and_then(|()| apt(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat()));
+    let outcome = apt(&["update", "-qq"]).and_then(|()| {
+        apt(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat())
+    });
     if policy_is_ours {
         std::fs::remove_file(POLICY).with_context(|| format!("failed to remove {POLICY}"))?;
     }
@@ -99,7 +107,8 @@ fn install_packages() -> Result<()> {
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
-    commands::run(commands::system("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
+    commands::run(commands::system("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+        .map(drop)
 }
 
 /// Debian asks this file before a package starts its service. Somebody else's policy is left as it is.

@@ -45,7 +45,9 @@ fn wait_for(address: &str) -> Result<String> {
     let from = Instant::now();
     loop {
         match http_ok(address, "/") {
-            Err(_) if from.elapsed() < Duration::from_secs(60) => std::thread::sleep(Duration::from_millis(500)),
+            Err(_) if from.elapsed() < Duration::from_secs(60) => {
+                std::thread::sleep(Duration::from_millis(500))
+            }
             outcome => return outcome,
         }
     }

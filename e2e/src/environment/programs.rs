@@ -21,8 +21,10 @@ const KUBERNETES: &str = "1.37.2";
 /// Something of the cache and the way it is made.
 struct Product {
     name: String,
-    /// Its version and how long it takes, for the person who waits.
-    note: &'static str,
+    /// Its version.
+    version: &'static str,
+    /// How long it takes, for the person who waits.
+    takes: &'static str,
     /// The folder below `e2e/` that pins it.
     folder: &'static str,
     /// What is there when it is made.
@@ -33,15 +35,35 @@ struct Product {
     variables: &'static [(&'static str, &'static str)],
 }
 
+/// Makes the named ones, for those who use a program without the environment; all when none is named.
+///
+/// # Errors
+/// When a name is unknown or a build fails.
+pub fn programs(settings: &Settings, names: &[String]) -> Result<()> {
+    let products = products(settings);
+    let known: Vec<&str> = products.iter().map(|product| product.name.as_str()).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("there is no program {name:?}; there are {}", known.join(", "));
+    }
+    make(
+        settings,
+        products.iter().filter(|product| names.is_empty() || names.contains(&product.name)).collect(),
+    )
+}
+
 /// Makes all that is missing or whose pins have changed.
 pub(super) fn ensure(settings: &Settings) -> Result<()> {
+    make(settings, products(settings).iter().collect())
+}
+
+fn make(settings: &Settings, products: Vec<&Product>) -> Result<()> {
     for folder in ["bin", "kafka/lib", "libchdb", "logs"] {
         let path = settings.cache.join(folder);
         std::fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
     }
-    let products = products(settings);
+    let n_products = products.len();
     let mut wanted = Vec::new();
-    for product in &products {
+    for product in products {
         let key = key(settings, product)?;
         let made = std::fs::read_to_string(key_file(&product.output)).is_ok_and(|before| before == key);
         if !made || !product.output.exists() {
@@ -49,10 +71,15 @@ pub(super) fn ensure(settings: &Settings) -> Result<()> {
         }
     }
     if !wanted.is_empty() {
-        say(format!("building {} of {} programs (kept in {})", wanted.len(), products.len(), settings.cache.display()));
+        say(format!(
+            "building {} of {} programs (kept in {})",
+            wanted.len(),
+            n_products,
+            settings.cache.display()
+        ));
     }
     for (position, (product, key)) in wanted.iter().enumerate() {
-        let title = format!("[{}/{}] {} {}", position + 1, wanted.len(), product.name, product.note);
+        let title = format!("[{}/{}] {} {}", position + 1, wanted.len(), product.name, product.version);
         prepare(settings, product)?;
         build(settings, product, &title)?;
         let path = key_file(&product.output);
@@ -72,38 +99,42 @@ pub(super) fn key_of(settings: &Settings, program: &Path) -> String {
 
 fn products(settings: &Settings) -> Vec<Product> {
     let kubernetes = [
-        ("kube-apiserver", "1.37.2, takes about 5 min once"),
-        ("kube-controller-manager", "1.37.2, takes about 1 min once"),
-        ("kube-scheduler", "1.37.2, takes about 20 s once"),
-        ("kubelet", "1.37.2, takes about 1 min once"),
-        ("kube-proxy", "1.37.2, takes about 20 s once"),
-        ("kubectl", "1.37.2, takes about 1 min once"),
+        ("kube-apiserver", "5 min"),
+        ("kube-controller-manager", "80 s"),
+        ("kube-scheduler", "10 s"),
+        ("kubelet", "40 s"),
+        ("kube-proxy", "10 s"),
+        ("kubectl", "30 s"),
     ];
-    let mut all: Vec<Product> = kubernetes.map(|(name, note)| kubernetes_program(settings, name, note)).into();
+    let mut all: Vec<Product> =
+        kubernetes.map(|(name, takes)| kubernetes_program(settings, name, takes)).into();
     let helm = ["-ldflags=-s -w", "helm.sh/helm/v4/cmd/helm"];
-    all.push(go_program(settings, ("helm", "4.3.1, takes about 2 min once"), "helm", &helm));
-    all.push(go_program(settings, ("coredns", "1.15.0, takes about 1 min once"), "dns", &["-ldflags=-s -w", "."]));
-    all.push(Product {
-        variables: &[],
-        ..go_program(settings, ("clickhouse-front", "takes about 20 s once"), "clickhouse", &["."])
-    });
+    all.push(go_program(settings, ("helm", "4.3.1", "90 s"), "helm", &helm));
+    all.push(go_program(settings, ("coredns", "1.15.0", "60 s"), "dns", &["-ldflags=-s -w", "."]));
+    let front = go_program(settings, ("clickhouse-front", "of this project", "10 s"), "clickhouse", &["."]);
+    all.push(Product { variables: &[], ..front });
     all.push(pause_program(settings));
     all.push(kafka_jars(settings));
     all.push(clickhouse_library(settings));
     all
 }
 
-fn kubernetes_program(settings: &Settings, name: &'static str, note: &'static str) -> Product {
+fn kubernetes_program(settings: &Settings, name: &'static str, takes: &'static str) -> Product {
     let version = "k8s.io/component-base/version";
     let flags = format!(
         "-ldflags=-s -w -X {version}.gitVersion=v{KUBERNETES} -X {version}.gitMajor=1 -X {version}.gitMinor=37"
     );
-    go_program(settings, (name, note), "kubernetes", &[&flags, &format!("k8s.io/kubernetes/cmd/{name}")])
+    go_program(
+        settings,
+        (name, KUBERNETES, takes),
+        "kubernetes",
+        &[&flags, &format!("k8s.io/kubernetes/cmd/{name}")],
+    )
 }
 
 fn go_program(
     settings: &Settings,
-    (name, note): (&'static str, &'static str),
+    (name, version, takes): (&'static str, &'static str, &'static str),
     folder: &'static str,
     arguments: &[&str],
 ) -> Product {
@@ -111,22 +142,45 @@ fn go_program(
     let target = output.display().to_string();
     let words = ["nice", "go", "build", "-trimpath", "-buildvcs=false", "-o", &target];
     let command = words.iter().chain(arguments).map(|&word| word.to_owned()).collect();
-    Product { name: name.to_owned(), note, folder, output, command, variables: &[("CGO_ENABLED", "0")] }
+    Product {
+        name: name.to_owned(),
+        version,
+        takes,
+        folder,
+        output,
+        command,
+        variables: &[("CGO_ENABLED", "0")],
+    }
 }
 
 fn pause_program(settings: &Settings) -> Product {
     let output = settings.program("pause");
     let target = output.display().to_string();
     let command = ["cc", "-static", "-O2", "-Wall", "-o", &target, "pause.c"].map(str::to_owned).into();
-    Product { name: "pause".to_owned(), note: "takes a second", folder: "pause", output, command, variables: &[] }
+    Product {
+        name: "pause".to_owned(),
+        version: "of this project",
+        takes: "a second",
+        folder: "pause",
+        output,
+        command,
+        variables: &[],
+    }
 }
 
 fn kafka_jars(settings: &Settings) -> Product {
     let output = settings.cache.join("kafka/lib");
     let target = format!("-DoutputDirectory={}", output.display());
     let command = ["mvn", "-B", "-q", "dependency:copy-dependencies", &target].map(str::to_owned).into();
-    let note = "4.4.0 jars, 43 MB, takes about 10 s once";
-    Product { name: "kafka".to_owned(), note, folder: "kafka", output, command, variables: &[] }
+    Product {
+        name: "kafka".to_owned(),
+        version: "4.4.0 (jars, 43 MB)",
+        takes: "10 s",
+        folder: "kafka",
+        output,
+        command,
+        variables: &[],
+    }
 }
 
 fn clickhouse_library(settings: &Settings) -> Product {
@@ -134,7 +188,8 @@ fn clickhouse_library(settings: &Settings) -> Product {
     let command = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", &prefix].map(str::to_owned).into();
     Product {
         name: "libchdb".to_owned(),
-        note: "26.7, 566 MB, takes about 20 s once",
+        version: "26.7 (566 MB)",
+        takes: "20 s",
         folder: "clickhouse",
         output: settings.clickhouse_library(),
         command,
@@ -149,7 +204,8 @@ fn prepare(settings: &Settings, product: &Product) -> Result<()> {
     }
     if product.name == "libchdb" {
         for file in ["package.json", "package-lock.json", ".npmrc"] {
-            let (from, to) = (settings.source("clickhouse").join(file), settings.cache.join("libchdb").join(file));
+            let (from, to) =
+                (settings.source("clickhouse").join(file), settings.cache.join("libchdb").join(file));
             std::fs::copy(&from, &to).with_context(|| format!("failed to copy {}", from.display()))?;
         }
     }
@@ -161,7 +217,7 @@ fn build(settings: &Settings, product: &Product, title: &str) -> Result<()> {
     let log = File::create(&path).with_context(|| format!("failed to open {}", path.display()))?;
     let errors = log.try_clone().context("failed to share the log")?;
     let (program, arguments) = product.command.split_first().context("a product without a command")?;
-    say(format!("{title}: building"));
+    say(format!("{title}: building (takes about {} once)", product.takes));
     let from = Instant::now();
     let mut child = Command::new(program)
         .args(arguments)
@@ -180,7 +236,8 @@ fn build(settings: &Settings, product: &Product, title: &str) -> Result<()> {
         }
         if said.elapsed() >= Duration::from_secs(15) {
             said = Instant::now();
-            say(format!("{title}: still building ({})", spell(from.elapsed())));
+            let takes = product.takes;
+            say(format!("{title}: building ({}; takes about {takes} once)", spell(from.elapsed())));
         }
         std::thread::sleep(Duration::from_millis(100));
     };
@@ -228,7 +285,8 @@ fn key(settings: &Settings, product: &Product) -> Result<String> {
 
 /// The files that decide what is built.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
     for entry in entries {
         let path = entry.with_context(|| format!("failed to read {}", folder.display()))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

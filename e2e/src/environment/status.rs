@@ -15,13 +15,21 @@ use super::{parts, process};
 /// # Errors
 /// When a part is not running or does not answer, so that a script can ask.
 pub fn status(settings: &Settings) -> Result<()> {
-    say(format!("{:<24} {:>8}  {:<12} {:<56} {:>12} {:>8}", "PART", "PID", "STATE", "ADDRESS", "UP", "MEMORY"));
+    say(format!(
+        "{:<24} {:>8}  {:<12} {:<56} {:>12} {:>8}",
+        "PART", "PID", "STATE", "ADDRESS", "UP", "MEMORY"
+    ));
     let mut n_bad = 0;
     for part in parts::all(settings)? {
         let process = process::find(settings, part.name);
-        let (pid, up, memory) = process.as_ref().map_or((String::new(), String::new(), String::new()), |found| {
-            (found.pid.to_string(), uptime(found.started).unwrap_or_default(), memory(found.pid).unwrap_or_default())
-        });
+        let (pid, up, memory) =
+            process.as_ref().map_or((String::new(), String::new(), String::new()), |found| {
+                (
+                    found.pid.to_string(),
+                    uptime(found.started).unwrap_or_default(),
+                    memory(found.pid).unwrap_or_default(),
+                )
+            });
         let state = match (&process, part.health.check()) {
             (None, _) => "stopped",
             (Some(_), Ok(())) => "ready",

@@ -63,7 +63,10 @@ pub fn up(settings: &Settings) -> Result<()> {
         }
     }
     say(format!("the environment is up after {}", spell(from.elapsed())));
-    say(format!("  Kubernetes  https://{ADDRESS}:6443   export KUBECONFIG={}", settings.kubeconfig().display()));
+    say(format!(
+        "  Kubernetes  https://{ADDRESS}:6443   export KUBECONFIG={}",
+        settings.kubeconfig().display()
+    ));
     say(format!("  Kafka       {ADDRESS}:9092"));
     say(format!("  ClickHouse  http://{ADDRESS}:8123   (a development server)"));
     say(format!("  variables   {}", settings.state.join("environment.env").display()));
@@ -93,7 +96,8 @@ fn start_stage(settings: &Settings, parts: &[&Part]) -> Result<()> {
         }
         process::end_part(settings, part.name, GRACE)?;
         end_orphans(settings, part);
-        let process = process::start(settings, &launch).with_context(|| format!("failed to start {}", part.name))?;
+        let process =
+            process::start(settings, &launch).with_context(|| format!("failed to start {}", part.name))?;
         starting.push(Starting { part, process, from: Instant::now() });
     }
     wait_for(settings, starting)
@@ -127,7 +131,12 @@ fn wait_for(settings: &Settings, mut starting: Vec<Starting<'_>>) -> Result<()> 
         for start in starting {
             match start.part.health.check() {
                 Ok(()) => {
-                    say(format!("  {} answers at {} ({})", start.part.name, start.part.address, spell(start.from.elapsed())));
+                    say(format!(
+                        "  {} answers at {} ({})",
+                        start.part.name,
+                        start.part.address,
+                        spell(start.from.elapsed())
+                    ));
                 }
                 Err(error) if !start.process.is_alive() => {
                     return Err(error.context(failure(settings, start.part, "ended instead of answering")));
@@ -178,17 +187,26 @@ fn wait_for_node(settings: &Settings) -> Result<()> {
         if from.elapsed() > PATIENCE {
             let log = settings.log("kubelet");
             let said = last_lines_of(&log, 20);
-            return Err(error.context(format!("the kubelet does not register its node; {} ends:{said}", log.display())));
+            return Err(error
+                .context(format!("the kubelet does not register its node; {} ends:{said}", log.display())));
         }
         std::thread::sleep(Duration::from_millis(200));
     }
     let limit = format!("--timeout={}s", PATIENCE.as_secs());
     let node = format!("node/{NODE}");
     if let Err(error) = run(kubectl(settings).args(["wait", "--for=condition=Ready", &node, &limit])) {
-        let conditions = run(kubectl(settings).args(["get", "node", NODE, "-o", "jsonpath={.status.conditions}"]));
+        let conditions =
+            run(kubectl(settings).args(["get", "node", NODE, "-o", "jsonpath={.status.conditions}"]));
         bail!("the node does not become ready: {error:#}\n{}", conditions.unwrap_or_default());
     }
-    commands::run(kubectl(settings).args(["wait", "--for=create", "serviceaccount/default", "-n", "default", &limit]))
-        .context("the controllers do not make the default service account")
-        .map(drop)
+    commands::run(kubectl(settings).args([
+        "wait",
+        "--for=create",
+        "serviceaccount/default",
+        "-n",
+        "default",
+        &limit,
+    ]))
+    .context("the controllers do not make the default service account")
+    .map(drop)
 }

@@ -47,7 +47,10 @@ fn packs_folders_before_what_is_in_them() {
     let entries = image(b"one").layers.concat();
     let bytes = layer(&entries).unwrap();
     let mut archive = tar::Archive::new(bytes.as_slice());
-    let paths: Vec<String> =
-        archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
+    let paths: Vec<String> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
     assert_eq!(paths, ["usr", "usr/bin", "tmp", "usr/bin/program"]);
 }

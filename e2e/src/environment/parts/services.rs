@@ -37,7 +37,8 @@ pub(super) fn kafka(settings: &Settings) -> Result<Part> {
 pub(super) fn clickhouse(settings: &Settings) -> Part {
     let library = settings.clickhouse_library().display().to_string();
     let address = format!("{ADDRESS}:8123");
-    let mut arguments = vec!["--listen".to_owned(), address.clone(), "--listen".to_owned(), "127.0.0.1:8123".to_owned()];
+    let mut arguments =
+        vec!["--listen".to_owned(), address.clone(), "--listen".to_owned(), "127.0.0.1:8123".to_owned()];
     arguments.extend(["--data".to_owned(), settings.state.join("clickhouse").display().to_string()]);
     arguments.extend(["--library".to_owned(), library]);
     arguments.extend(["--user", CLICKHOUSE_USER, "--password", CLICKHOUSE_PASSWORD].map(str::to_owned));
