@@ -1,4 +1,5 @@
-//! The one program that owns the local environment: `up`, `down`, `status`, `images`, `logs`, `check`.
+//! The one program that owns the local environment: `up`, `down`, `status`, `logs`, `images`, `check`,
+//! and what tests and other programs ask of it: `stop`, `start`, `programs`.
 //!
 //! In: the command line. Out: lines for the person who waits, and exit code 1 with one message when something is wrong.
 
@@ -34,6 +35,16 @@ enum Action {
         /// Which ones: operator, processor; both when none is named.
         names: Vec<String>,
     },
+    /// Stops one part, for a test of what happens without it.
+    Stop {
+        /// The part, as `status` names it.
+        part: String,
+    },
+    /// Starts one part again and waits until it answers.
+    Start {
+        /// The part, as `status` names it.
+        part: String,
+    },
     /// Shows the end of the log of a part.
     Logs {
         /// The part, as `status` names it.
@@ -64,6 +75,8 @@ fn main() -> ExitCode {
         Action::Status => status::status(&settings),
         Action::Programs { names } => programs::programs(&settings, &names),
         Action::Images { names } => images::images(&settings, &names),
+        Action::Stop { part } => up::stop(&settings, &part),
+        Action::Start { part } => up::start(&settings, &part),
         Action::Logs { part, lines } => status::logs(&settings, &part, lines),
         Action::Check => check::check(&settings),
         Action::Probe { serve, service } => probe::probe(serve, service.as_deref()),

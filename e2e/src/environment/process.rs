@@ -223,3 +223,6 @@ fn keep_previous(path: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

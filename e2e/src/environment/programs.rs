@@ -306,3 +306,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn key_file(output: &Path) -> PathBuf {
     output.with_extension("key")
 }
+
+#[cfg(test)]
+mod tests;

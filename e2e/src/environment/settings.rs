@@ -24,6 +24,8 @@ pub const NODE: &str = "tributary";
 pub const CGROUP: &str = "tributary";
 /// User of the development ClickHouse.
 pub const CLICKHOUSE_USER: &str = "tributary";
+/// Port of the Kafka listener that asks for user and password: `CLICKHOUSE_USER` and `CLICKHOUSE_PASSWORD`.
+pub const KAFKA_SASL_PORT: u16 = 9094;
 /// Password of the development ClickHouse; it guards nothing and is no secret.
 pub const CLICKHOUSE_PASSWORD: &str = "tributary-development";
 
@@ -84,6 +86,12 @@ impl Settings {
     #[must_use]
     pub fn containerd_socket(&self) -> PathBuf {
         self.state.join("containerd/containerd.sock")
+    }
+
+    /// What the ClickHouse server shall do wrong; no file is no fault.
+    #[must_use]
+    pub fn clickhouse_faults(&self) -> PathBuf {
+        self.state.join("clickhouse-faults.json")
     }
 
     /// The ClickHouse engine.

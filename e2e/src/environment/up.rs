@@ -73,6 +73,36 @@ pub fn up(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Starts one part that was stopped, and waits until it answers: for tests of what happens when a part is away.
+///
+/// # Errors
+/// When there is no such part or it does not answer.
+pub fn start(settings: &Settings, name: &str) -> Result<()> {
+    let _lock = lock()?;
+    let parts = parts::all(settings)?;
+    start_stage(settings, &[named(&parts, name)?])
+}
+
+/// Stops one part; `start` or `up` starts it again, and it keeps its data.
+///
+/// # Errors
+/// When there is no such part or its pid file cannot be removed.
+pub fn stop(settings: &Settings, name: &str) -> Result<()> {
+    let _lock = lock()?;
+    let parts = parts::all(settings)?;
+    let part = named(&parts, name)?;
+    let ended = process::end_part(settings, part.name, GRACE)?;
+    say(format!("  {} {}", part.name, if ended { "is stopped" } else { "was not running" }));
+    Ok(())
+}
+
+fn named<'a>(parts: &'a [Part], name: &str) -> Result<&'a Part> {
+    parts.iter().find(|part| part.name == name).with_context(|| {
+        let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
+        format!("there is no part {name:?}; there are {}", names.join(", "))
+    })
+}
+
 /// Only one `up` or `down` at a time; the lock goes with the process, however it ends.
 pub(super) fn lock() -> Result<File> {
     let path = "/run/lock/tributary-environment";

@@ -41,6 +41,8 @@ pub(super) fn clickhouse(settings: &Settings) -> Part {
         vec!["--listen".to_owned(), address.clone(), "--listen".to_owned(), "127.0.0.1:8123".to_owned()];
     arguments.extend(["--data".to_owned(), settings.state.join("clickhouse").display().to_string()]);
     arguments.extend(["--library".to_owned(), library]);
+    // The end-to-end tests write here what the server shall do wrong.
+    arguments.extend(["--fault-file".to_owned(), settings.clickhouse_faults().display().to_string()]);
     arguments.extend(["--user", CLICKHOUSE_USER, "--password", CLICKHOUSE_PASSWORD].map(str::to_owned));
     Part {
         name: "clickhouse",
