@@ -50,7 +50,11 @@ pub type ReadClickHouseConnection = dyn Fn() -> Result<ClickHouseConnection, std
 
 impl fmt::Debug for ClickHouseConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ClickHouseConnection").field("url", &self.url).field("user", &self.user).finish_non_exhaustive()
+        formatter
+            .debug_struct("ClickHouseConnection")
+            .field("url", &self.url)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,14 +65,18 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ClickHouseError {
     /// The connection Secret cannot be read.
-    #[error("failed to read the connection to ClickHouse; check the files `clickhouse-user` and `clickhouse-password` of the operator's connection Secret")]
+    #[error(
+        "failed to read the connection to ClickHouse; check the files `clickhouse-user` and `clickhouse-password` of the operator's connection Secret"
+    )]
     Connection {
         /// Why.
         #[source]
         source: std::io::Error,
     },
     /// ClickHouse does not answer.
-    #[error("failed to {action}: ClickHouse does not answer; check that it runs and that clickhouse.url names its HTTP interface")]
+    #[error(
+        "failed to {action}: ClickHouse does not answer; check that it runs and that clickhouse.url names its HTTP interface"
+    )]
     Unreachable {
         /// What was tried.
         action: String,
@@ -77,7 +85,9 @@ pub enum ClickHouseError {
         source: Cause,
     },
     /// ClickHouse refuses user or password.
-    #[error("failed to {action}: ClickHouse refuses user or password; check `clickhouse-user` and `clickhouse-password` of the operator's connection Secret")]
+    #[error(
+        "failed to {action}: ClickHouse refuses user or password; check `clickhouse-user` and `clickhouse-password` of the operator's connection Secret"
+    )]
     AuthFailed {
         /// What was tried.
         action: String,

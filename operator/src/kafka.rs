@@ -43,7 +43,11 @@ pub type ReadKafkaConnection = dyn Fn() -> Result<KafkaConnection, std::io::Erro
 impl fmt::Debug for KafkaConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.properties.keys().collect();
-        formatter.debug_struct("KafkaConnection").field("bootstrap", &self.bootstrap).field("properties", &names).finish()
+        formatter
+            .debug_struct("KafkaConnection")
+            .field("bootstrap", &self.bootstrap)
+            .field("properties", &names)
+            .finish()
     }
 }
 
@@ -54,14 +58,18 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
     /// The connection Secret cannot be read.
-    #[error("failed to read the connection to Kafka; check the files `kafka.<property>` of the operator's connection Secret")]
+    #[error(
+        "failed to read the connection to Kafka; check the files `kafka.<property>` of the operator's connection Secret"
+    )]
     Connection {
         /// Why.
         #[source]
         source: std::io::Error,
     },
     /// Kafka does not answer.
-    #[error("failed to {action}: Kafka does not answer; check that the brokers run and that kafka.bootstrapServers names them")]
+    #[error(
+        "failed to {action}: Kafka does not answer; check that the brokers run and that kafka.bootstrapServers names them"
+    )]
     Unreachable {
         /// What was tried.
         action: String,
@@ -70,7 +78,9 @@ pub enum KafkaError {
         source: Cause,
     },
     /// Kafka refuses user or password.
-    #[error("failed to {action}: Kafka refuses user or password; check `kafka.sasl.username` and `kafka.sasl.password` of the operator's connection Secret")]
+    #[error(
+        "failed to {action}: Kafka refuses user or password; check `kafka.sasl.username` and `kafka.sasl.password` of the operator's connection Secret"
+    )]
     AuthFailed {
         /// What was tried.
         action: String,

@@ -51,7 +51,10 @@ struct ColumnRow {
 impl ClientTables {
     /// Makes the gateway; nothing is read and nobody is asked before the first call.
     pub fn new(connection: Box<ReadClickHouseConnection>) -> Self {
-        Self { connection, client: Client::default().with_product_info("tributary-operator", env!("CARGO_PKG_VERSION")) }
+        Self {
+            connection,
+            client: Client::default().with_product_info("tributary-operator", env!("CARGO_PKG_VERSION")),
+        }
     }
 
     /// Returns the client with the user and password of this moment; connections are shared.
@@ -66,7 +69,8 @@ impl ClientTables {
 impl Tables for ClientTables {
     async fn describe(&self, name: &TableName) -> Result<Option<ActualTable>, ClickHouseError> {
         let client = self.client()?;
-        let ask = |sql: &str| client.query_raw(sql).param("database", &name.database).param("name", &name.table);
+        let ask =
+            |sql: &str| client.query_raw(sql).param("database", &name.database).param("name", &name.table);
         let action = || format!("describe table `{name}`");
         let table = within(READ_TIMEOUT, action(), ask(TABLE).fetch_optional::<TableRow>()).await?;
         let Some(table) = table else { return Ok(None) };

@@ -12,20 +12,29 @@ use super::table::{Table, TableChange, TableName, owned_settings};
 /// Returns the statement that makes a change.
 pub fn statement(change: &TableChange) -> String {
     match change {
-        TableChange::CreateDatabase { database } => format!("CREATE DATABASE IF NOT EXISTS {}", identifier(database)),
+        TableChange::CreateDatabase { database } => {
+            format!("CREATE DATABASE IF NOT EXISTS {}", identifier(database))
+        }
         TableChange::CreateTable(table) => create_table(table),
         TableChange::AddColumn { table, column, after } => {
-            let place = after.as_ref().map(|after| format!(" AFTER {}", identifier(after))).unwrap_or_default();
+            let place =
+                after.as_ref().map(|after| format!(" AFTER {}", identifier(after))).unwrap_or_default();
             alter(table, &format!("ADD COLUMN IF NOT EXISTS {}{place}", declaration(column)))
         }
-        TableChange::ModifyColumn { table, column, .. } => alter(table, &format!("MODIFY COLUMN {}", declaration(column))),
+        TableChange::ModifyColumn { table, column, .. } => {
+            alter(table, &format!("MODIFY COLUMN {}", declaration(column)))
+        }
         TableChange::CommentColumn { table, column } => {
             alter(table, &format!("COMMENT COLUMN {} {}", identifier(&column.name), string(&column.comment)))
         }
         TableChange::ModifyTtl { table, ttl: Some(ttl) } => alter(table, &format!("MODIFY TTL {ttl}")),
         TableChange::ModifyTtl { table, ttl: None } => alter(table, "REMOVE TTL"),
-        TableChange::ModifySetting { table, name, value } => alter(table, &format!("MODIFY SETTING {name} = {value}")),
-        TableChange::ModifyComment { table, mark } => alter(table, &format!("MODIFY COMMENT {}", string(&mark.comment()))),
+        TableChange::ModifySetting { table, name, value } => {
+            alter(table, &format!("MODIFY SETTING {name} = {value}"))
+        }
+        TableChange::ModifyComment { table, mark } => {
+            alter(table, &format!("MODIFY COMMENT {}", string(&mark.comment())))
+        }
         // SYNC: the name is free at once, for a pipeline that is made anew.
         TableChange::DropTable { table } => format!("DROP TABLE IF EXISTS {} SYNC", full_name(table)),
     }
@@ -37,7 +46,11 @@ fn create_table(table: &Table) -> String {
     let settings: Vec<_> =
         owned_settings("MergeTree").into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let mut clauses = vec![
-        format!("CREATE TABLE IF NOT EXISTS {}\n(\n{}\n)", full_name(&table.full_name()), columns.join(",\n")),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {}\n(\n{}\n)",
+            full_name(&table.full_name()),
+            columns.join(",\n")
+        ),
         "ENGINE = MergeTree".to_owned(),
     ];
     let partition_key = table.partition_key();

@@ -57,7 +57,9 @@ pub enum TableProblem {
         table: String,
     },
     /// The table is another pipeline's.
-    #[error("table `{table}` belongs to another pipeline, which has the older claim; take another name for the pipeline")]
+    #[error(
+        "table `{table}` belongs to another pipeline, which has the older claim; take another name for the pipeline"
+    )]
     OtherPipeline {
         /// Table.
         table: String,
@@ -82,7 +84,10 @@ pub struct ColumnConflict {
 impl fmt::Display for ColumnConflict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table, column, actual, wanted, is_sorted_by } = self;
-        write!(formatter, "column `{column}` of table `{table}` is {actual} and the schemas need {wanted}; ")?;
+        write!(
+            formatter,
+            "column `{column}` of table `{table}` is {actual} and the schemas need {wanted}; "
+        )?;
         if *is_sorted_by {
             write!(formatter, "the type of a column in spec.clickhouse.orderBy cannot change: ")?;
         }
@@ -138,13 +143,19 @@ pub fn diff(wanted: &Table, actual: Option<&ActualTable>) -> Result<Vec<TableCha
 
 fn check_sort_columns(wanted: &Table) -> Result<(), TableProblem> {
     for name in &wanted.order_by {
-        let why = match wanted.columns.iter().find(|column| column.name == *name).map(|column| &column.column_type) {
-            None => "no schema has it",
-            Some(ColumnType::Json) => "JSON has no order",
-            Some(column_type) if column_type.is_nullable() => "some events have no value for it",
-            Some(_) => continue,
-        };
-        return Err(TableProblem::SortColumn { table: wanted.full_name().to_string(), column: name.clone(), why });
+        let why =
+            match wanted.columns.iter().find(|column| column.name == *name).map(|column| &column.column_type)
+            {
+                None => "no schema has it",
+                Some(ColumnType::Json) => "JSON has no order",
+                Some(column_type) if column_type.is_nullable() => "some events have no value for it",
+                Some(_) => continue,
+            };
+        return Err(TableProblem::SortColumn {
+            table: wanted.full_name().to_string(),
+            column: name.clone(),
+            why,
+        });
     }
     Ok(())
 }

@@ -76,7 +76,9 @@ fn positions_outside(text: &str, separator: &str) -> Vec<usize> {
                 '\'' | '`' | '"' => quote = Some(character),
                 '(' | '[' => depth += 1,
                 ')' | ']' => depth = depth.saturating_sub(1),
-                _ if depth == 0 && text.get(at..).is_some_and(|rest| rest.starts_with(separator)) => positions.push(at),
+                _ if depth == 0 && text.get(at..).is_some_and(|rest| rest.starts_with(separator)) => {
+                    positions.push(at)
+                }
                 _ => {}
             },
         }

@@ -99,7 +99,10 @@ impl State {
                 }
                 let behind = |after: &String| columns.iter().position(|there| there.name == *after);
                 let at = match after {
-                    Some(after) => behind(after).ok_or_else(|| refused(change, "there is no column to stand behind"))? + 1,
+                    Some(after) => {
+                        behind(after).ok_or_else(|| refused(change, "there is no column to stand behind"))?
+                            + 1
+                    }
                     None => columns.len(),
                 };
                 columns.insert(at, described(column));
@@ -157,11 +160,18 @@ fn column_of<'a>(
     name: &str,
     change: &TableChange,
 ) -> Result<&'a mut ActualColumn, ClickHouseError> {
-    table.columns.iter_mut().find(|there| there.name == name).ok_or_else(|| refused(change, "there is no such column"))
+    table
+        .columns
+        .iter_mut()
+        .find(|there| there.name == name)
+        .ok_or_else(|| refused(change, "there is no such column"))
 }
 
 fn not_there(change: &TableChange) -> ClickHouseError {
-    ClickHouseError::NotYet { action: change.action(), source: "the table or its database does not exist".into() }
+    ClickHouseError::NotYet {
+        action: change.action(),
+        source: "the table or its database does not exist".into(),
+    }
 }
 
 fn refused(change: &TableChange, why: &str) -> ClickHouseError {

@@ -213,7 +213,9 @@ impl TableChange {
             Self::CreateDatabase { .. } => format!("create database `{subject}`"),
             Self::CreateTable(_) => format!("create table `{subject}`"),
             Self::AddColumn { column, .. } => format!("add column `{}` to table `{subject}`", column.name),
-            Self::ModifyColumn { column, .. } => format!("widen column `{}` of table `{subject}`", column.name),
+            Self::ModifyColumn { column, .. } => {
+                format!("widen column `{}` of table `{subject}`", column.name)
+            }
             Self::CommentColumn { column, .. } => {
                 format!("change the comment of column `{}` of table `{subject}`", column.name)
             }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -60,7 +60,11 @@ impl AdminTopics {
     }
 
     /// Gives the clients up when the outcome is a failure, and looks whether a refused password was behind it.
-    async fn conclude<T>(&self, clients: Arc<Clients>, outcome: Result<T, KafkaError>) -> Result<T, KafkaError> {
+    async fn conclude<T>(
+        &self,
+        clients: Arc<Clients>,
+        outcome: Result<T, KafkaError>,
+    ) -> Result<T, KafkaError> {
         let error = match outcome {
             Ok(value) => return Ok(value),
             Err(error) => error,
@@ -122,14 +126,20 @@ impl Clients {
     fn seen_refusal(&self) -> Option<Code> {
         const MOST_EVENTS: usize = 200;
         let events = std::iter::from_fn(|| self.metadata.poll(Duration::ZERO)).take(MOST_EVENTS);
-        events.filter_map(Result::err).filter_map(|error| code(&error)).find(|code| *code == Code::Authentication)
+        events
+            .filter_map(Result::err)
+            .filter_map(|error| code(&error))
+            .find(|code| *code == Code::Authentication)
     }
 
     /// Returns partitions and replicas of a topic; none when it does not exist.
     fn shape(&self, name: &str) -> Result<Option<(i32, i32)>, KafkaError> {
         let action = format!("describe topic `{name}`");
-        let metadata = self.metadata.fetch_metadata(Some(name), TIMEOUT).map_err(|error| judge(&action, error))?;
-        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok(None) };
+        let metadata =
+            self.metadata.fetch_metadata(Some(name), TIMEOUT).map_err(|error| judge(&action, error))?;
+        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
+            return Ok(None);
+        };
         match (topic.error().map(Code::from), topic.partitions()) {
             (Some(Code::UnknownTopicOrPartition | Code::UnknownTopic), _) => Ok(None),
             (_, [first, ..]) => Ok(Some((count(topic.partitions().len()), count(first.replicas().len())))),
@@ -138,13 +148,21 @@ impl Clients {
     }
 
     /// Returns the settings that stand on the topics themselves, by topic.
-    async fn configs(&self, names: &[String]) -> Result<BTreeMap<String, BTreeMap<String, String>>, KafkaError> {
+    async fn configs(
+        &self,
+        names: &[String],
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, KafkaError> {
         let mut configs = BTreeMap::new();
         for name in names {
             let action = format!("describe topic `{name}`");
             let resources = [ResourceSpecifier::Topic(name)];
-            let answers = self.admin.describe_configs(&resources, &options()).await.map_err(|error| judge(&action, error))?;
-            let resource: ConfigResource = only(answers, &action)?.map_err(|code| judge_code(&action, code))?;
+            let answers = self
+                .admin
+                .describe_configs(&resources, &options())
+                .await
+                .map_err(|error| judge(&action, error))?;
+            let resource: ConfigResource =
+                only(answers, &action)?.map_err(|code| judge_code(&action, code))?;
             let set = resource.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
             configs.insert(name.clone(), set.filter_map(|entry| Some((entry.name, entry.value?))).collect());
         }
@@ -156,8 +174,11 @@ impl Clients {
         let new = topic
             .config
             .iter()
-            .fold(NewTopic::new(&topic.name, topic.partitions, replication), |new, (key, value)| new.set(key, value));
-        let answers = self.admin.create_topics([&new], &options()).await.map_err(|error| judge(action, error))?;
+            .fold(NewTopic::new(&topic.name, topic.partitions, replication), |new, (key, value)| {
+                new.set(key, value)
+            });
+        let answers =
+            self.admin.create_topics([&new], &options()).await.map_err(|error| judge(action, error))?;
         match only(answers, action)? {
             Ok(_) => Ok(()),
             Err((_, Code::TopicAlreadyExists)) => {
@@ -173,7 +194,11 @@ impl Clients {
 
     async fn add_partitions(&self, action: &str, name: &str, to: i32) -> Result<(), KafkaError> {
         let partitions = NewPartitions::new(name, usize::try_from(to).unwrap_or_default());
-        let answers = self.admin.create_partitions([&partitions], &options()).await.map_err(|error| judge(action, error))?;
+        let answers = self
+            .admin
+            .create_partitions([&partitions], &options())
+            .await
+            .map_err(|error| judge(action, error))?;
         match only(answers, action)? {
             Ok(_) => Ok(()),
             // Somebody was faster, or the metadata was old: the next look will tell.
@@ -192,12 +217,14 @@ impl Clients {
         for (key, value) in &config {
             alter = alter.set(key, value);
         }
-        let answers = self.admin.alter_configs([&alter], &options()).await.map_err(|error| judge(action, error))?;
+        let answers =
+            self.admin.alter_configs([&alter], &options()).await.map_err(|error| judge(action, error))?;
         only(answers, action)?.map(drop).map_err(|(_, code)| judge_code(action, code))
     }
 
     async fn delete(&self, action: &str, name: &str) -> Result<(), KafkaError> {
-        let answers = self.admin.delete_topics(&[name], &options()).await.map_err(|error| judge(action, error))?;
+        let answers =
+            self.admin.delete_topics(&[name], &options()).await.map_err(|error| judge(action, error))?;
         match only(answers, action)? {
             Ok(_) | Err((_, Code::UnknownTopicOrPartition | Code::UnknownTopic)) => Ok(()),
             Err((_, code)) => Err(judge_code(action, code)),
@@ -234,7 +261,8 @@ async fn delete_groups(clients: &Arc<Clients>, action: &str, group: &str) -> Res
         return Ok(());
     }
     let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-    let answers = clients.admin.delete_groups(&names, &options()).await.map_err(|error| judge(action, error))?;
+    let answers =
+        clients.admin.delete_groups(&names, &options()).await.map_err(|error| judge(action, error))?;
     let failed = answers.into_iter().filter_map(Result::err).find(|(_, code)| *code != Code::GroupIdNotFound);
     failed.map_or(Ok(()), |(_, code)| Err(judge_code(action, code)))
 }
@@ -254,7 +282,8 @@ fn count(length: usize) -> i32 {
 
 /// Runs what blocks where blocking is allowed.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, KafkaError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|source| KafkaError::Unreachable { action: "wait for librdkafka".into(), source: Box::new(source) })
+    tokio::task::spawn_blocking(work).await.map_err(|source| KafkaError::Unreachable {
+        action: "wait for librdkafka".into(),
+        source: Box::new(source),
+    })
 }

@@ -94,7 +94,10 @@ impl State {
             TopicChange::AddPartitions { name, to, .. } => {
                 let topic = self.topic(name)?;
                 if *to <= topic.partitions {
-                    return Err(refused(name, "it has as many partitions"));
+                    return Err(KafkaError::NotYet {
+                        action: format!("add partitions to topic `{name}`"),
+                        source: "it has as many partitions".into(),
+                    });
                 }
                 topic.partitions = *to;
                 Ok(())
@@ -118,7 +121,11 @@ impl State {
 
     fn create(&mut self, topic: &Topic) -> Result<(), KafkaError> {
         if topic.replicas != 1 || topic.partitions < 1 {
-            return Err(refused(&topic.name, "one broker holds one replica, of at least one partition"));
+            return Err(KafkaError::Rejected {
+                action: format!("create topic `{}`", topic.name),
+                remedy: "set spec.kafka.replicas to at most the number of brokers",
+                source: "one broker holds one replica, of at least one partition".into(),
+            });
         }
         match self.topics.get(&topic.name) {
             None => {
@@ -140,13 +147,5 @@ impl State {
             action: format!("change topic `{name}`"),
             source: "the topic does not exist".into(),
         })
-    }
-}
-
-fn refused(name: &str, why: &str) -> KafkaError {
-    KafkaError::Rejected {
-        action: format!("change topic `{name}`"),
-        remedy: "check spec.kafka of the pipeline",
-        source: why.into(),
     }
 }

@@ -143,7 +143,11 @@ fn diff_one(wanted: &Topic, actual: &Topic) -> Result<Vec<TopicChange>, TopicPro
         });
     }
     if wanted.replicas != actual.replicas {
-        return Err(TopicProblem::Replicas { name: name(), wanted: wanted.replicas, actual: actual.replicas });
+        return Err(TopicProblem::Replicas {
+            name: name(),
+            wanted: wanted.replicas,
+            actual: actual.replicas,
+        });
     }
     let mut changes = Vec::new();
     if wanted.partitions > actual.partitions {

@@ -11,7 +11,10 @@ use super::KafkaError;
 pub(super) fn code(error: &ClientError) -> Option<Code> {
     match error {
         ClientError::AdminOp(code) => Some(*code),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the client knows the code of all others that have one")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the client knows the code of all others that have one"
+        )]
         other => other.rdkafka_error_code(),
     }
 }
@@ -21,14 +24,19 @@ pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
     let action = action.to_owned();
     match (code(&error), error) {
         (Some(code), _) => judge_code(&action, code),
-        (None, ClientError::Canceled) => KafkaError::Unreachable { action, source: Box::new(ClientError::Canceled) },
+        (None, ClientError::Canceled) => {
+            KafkaError::Unreachable { action, source: Box::new(ClientError::Canceled) }
+        }
         // The error's own text holds the value, which may be a password.
         (None, ClientError::ClientConfig(_, _, key, _)) => KafkaError::Rejected {
             action,
             remedy: "check kafka.properties in the Helm values and the `kafka.<property>` files of the connection Secret",
             source: format!("librdkafka refuses the value of property `{key}`").into(),
         },
-        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else never came to a request is a wrong connection")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "whatever else never came to a request is a wrong connection"
+        )]
         (None, error) => KafkaError::Rejected {
             action,
             remedy: "check kafka.properties in the Helm values and the `kafka.<property>` files of the connection Secret",
@@ -41,7 +49,10 @@ pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
 pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
     let (action, source) = (action.to_owned(), Box::new(code));
     let remedy = match code {
-        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
+        Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism
+        | Code::IllegalSASLState => {
             return KafkaError::AuthFailed { action, source };
         }
         Code::AllBrokersDown
@@ -69,15 +80,26 @@ pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
         | Code::TopicAlreadyExists
         | Code::UnknownTopic
         | Code::UnknownTopicOrPartition => return KafkaError::NotYet { action, source },
-        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed => {
             "grant the operator's Kafka user Create, Describe, Alter, DescribeConfigs, AlterConfigs and Delete on the streams' topics and groups"
         }
         Code::InvalidReplicationFactor => "set spec.kafka.replicas to at most the number of brokers",
-        Code::InvalidConfig | Code::PolicyViolation => "check spec.kafka.retention and spec.kafka.config against the rules of the brokers",
+        Code::InvalidConfig | Code::PolicyViolation => {
+            "check spec.kafka.retention and spec.kafka.config against the rules of the brokers"
+        }
         Code::InvalidPartitions => "check spec.kafka.partitions",
-        Code::InvalidTopic => "check spec.kafka.topic: letters, digits, `.`, `_` and `-`, at most 249 of them",
-        Code::TopicDeletionDisabled => "set spec.deletionPolicy to Retain, or delete.topic.enable on the brokers",
-        #[expect(clippy::wildcard_enum_match_arm, reason = "no other code is an answer to what is asked here")]
+        Code::InvalidTopic => {
+            "check spec.kafka.topic: letters, digits, `.`, `_` and `-`, at most 249 of them"
+        }
+        Code::TopicDeletionDisabled => {
+            "set spec.deletionPolicy to Retain, or delete.topic.enable on the brokers"
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "no other code is an answer to what is asked here"
+        )]
         _ => "check the brokers' logs and the operator's log",
     };
     KafkaError::Rejected { action, remedy, source }

@@ -15,13 +15,20 @@ fn the_comment_is_what_the_contract_says() {
 
 #[test]
 fn a_member_of_a_later_time_is_no_hindrance() {
-    let text = r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","later":true}"#;
+    let text =
+        r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","later":true}"#;
     assert_eq!(Mark::parse(text), Some(mark()));
 }
 
 #[test]
 fn other_comments_are_no_marks() {
-    for text in ["", "orders of the shop", "{}", "1", r#"{"tributary":2,"pipeline":"a/b","id":"c","epoch":1,"topic":"d"}"#] {
+    for text in [
+        "",
+        "orders of the shop",
+        "{}",
+        "1",
+        r#"{"tributary":2,"pipeline":"a/b","id":"c","epoch":1,"topic":"d"}"#,
+    ] {
         assert_eq!(Mark::parse(text), None, "{text}");
     }
 }

@@ -1,0 +1,1 @@
+ALTER TABLE `shop`.`ios` COMMENT COLUMN `amount` 'in \\ money'

@@ -1,0 +1,1 @@
+ALTER TABLE `shop`.`ios` MODIFY COLUMN `amount` Nullable(Decimal(18, 2)) COMMENT 'in \\ money'

@@ -1,0 +1,1 @@
+ALTER TABLE `shop`.`ios` MODIFY TTL event_time + toIntervalSecond(86400)

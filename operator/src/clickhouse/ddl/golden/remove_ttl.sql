@@ -1,0 +1,1 @@
+ALTER TABLE `shop`.`ios` REMOVE TTL

@@ -1,0 +1,113 @@
+//! The gateways' contract, on the real Kafka and the real ClickHouse: `cargo test --package operator --features real --test real`.
+//!
+//! In: `KAFKA`, `CLICKHOUSE_URL`, `CLICKHOUSE_USER`, `CLICKHOUSE_PASSWORD`; a missing one fails the test, nothing is skipped.
+//! Besides the contract: what only a real network can do, which is not to answer or to refuse a password.
+
+mod tables;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crds::conditions::Reason;
+use operator::clickhouse::client::ClientTables;
+use operator::clickhouse::table::TableName;
+use operator::clickhouse::{ClickHouseConnection, Tables};
+use operator::kafka::admin::AdminTopics;
+use operator::kafka::{KafkaConnection, Topics};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `make contracts`, which sets it"))
+}
+
+/// A name that no other run has.
+fn prefix() -> String {
+    format!("contract-{}", std::process::id())
+}
+
+fn topics_at(bootstrap: String, properties: &[(&str, &str)]) -> AdminTopics {
+    let properties: BTreeMap<String, String> =
+        properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    AdminTopics::new(Box::new(move || {
+        Ok(KafkaConnection { bootstrap: bootstrap.clone(), properties: properties.clone() })
+    }))
+}
+
+fn tables_at(url: String, password: String) -> ClientTables {
+    let user = variable("CLICKHOUSE_USER");
+    ClientTables::new(Box::new(move || {
+        Ok(ClickHouseConnection { url: url.clone(), user: user.clone(), password: password.clone() })
+    }))
+}
+
+struct Real;
+
+impl topics::Groups for Real {
+    async fn make(&self, group: &str, topic: &str) {
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        let commit = move || {
+            let mut config = ClientConfig::new();
+            let consumer: BaseConsumer =
+                config.set("bootstrap.servers", variable("KAFKA")).set("group.id", &group).create().unwrap();
+            let mut positions = TopicPartitionList::new();
+            positions.add_partition_offset(&topic, 0, Offset::Offset(0)).unwrap();
+            consumer.commit(&positions, CommitMode::Sync).unwrap();
+        };
+        tokio::task::spawn_blocking(commit).await.unwrap();
+    }
+
+    async fn list(&self) -> Vec<String> {
+        let list = || {
+            let consumer: BaseConsumer =
+                ClientConfig::new().set("bootstrap.servers", variable("KAFKA")).create().unwrap();
+            let groups = consumer.fetch_group_list(None, Duration::from_secs(10)).unwrap();
+            groups.groups().iter().map(|group| group.name().to_owned()).collect()
+        };
+        tokio::task::spawn_blocking(list).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn topics_keep_the_contract() {
+    topics::contract(&topics_at(variable("KAFKA"), &[]), &Real, &prefix()).await;
+}
+
+#[tokio::test]
+async fn tables_keep_the_contract() {
+    let database = prefix();
+    let tables = tables_at(variable("CLICKHOUSE_URL"), variable("CLICKHOUSE_PASSWORD"));
+    tables::contract(&tables, &database).await;
+    let client = clickhouse::Client::default()
+        .with_url(variable("CLICKHOUSE_URL"))
+        .with_user(variable("CLICKHOUSE_USER"))
+        .with_password(variable("CLICKHOUSE_PASSWORD"));
+    client.query_raw(&format!("DROP DATABASE `{database}`")).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kafka_that_is_away_is_unreachable_within_the_time_limit() {
+    let topics = topics_at("127.0.0.1:1".into(), &[]);
+    let error = topics.describe(&["a".to_owned()]).await.unwrap_err();
+    assert_eq!((error.reason(), error.is_transient()), (Reason::KafkaUnreachable, true), "{error}");
+}
+
+#[tokio::test]
+async fn a_property_that_librdkafka_does_not_know_is_named() {
+    let topics = topics_at("127.0.0.1:1".into(), &[("sasl.pasword", "hunter2")]);
+    let error = topics.describe(&["a".to_owned()]).await.unwrap_err();
+    let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert_eq!(error.reason(), Reason::KafkaRejected);
+    assert!(text.contains("sasl.pasword") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_clickhouse_that_is_away_is_unreachable_and_a_wrong_password_is_refused() {
+    let name = TableName { database: "system".into(), table: "one".into() };
+    let error = tables_at("http://127.0.0.1:1".into(), String::new()).describe(&name).await.unwrap_err();
+    assert_eq!((error.reason(), error.is_transient()), (Reason::ClickHouseUnreachable, true), "{error}");
+    let error = tables_at(variable("CLICKHOUSE_URL"), "wrong".into()).describe(&name).await.unwrap_err();
+    assert_eq!((error.reason(), error.is_transient()), (Reason::ClickHouseAuthFailed, false), "{error}");
+}
