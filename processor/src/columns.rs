@@ -33,15 +33,15 @@ pub struct Rows {
     buffers: Vec<Buffer>,
     n_rows: usize,
     n_bytes: usize,
-    /// The column `extra` of one row while it is made.
-    pub(crate) extra: Vec<u8>,
+    /// JSON of one row while it is made.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl Rows {
     /// Starts without rows.
     pub(crate) fn new(columns: &[Column]) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        Self { buffers: columns.iter().map(Buffer::new).collect(), n_rows: 0, n_bytes: 0, extra: Vec::new() }
+        Self { buffers: columns.iter().map(Buffer::new).collect(), n_rows: 0, n_bytes: 0, scratch: Vec::new() }
     }
 
     /// Number of rows.

@@ -14,7 +14,7 @@ use crate::columns::buffer::Buffer;
 use crate::columns::{Rows, envelope};
 use crate::decode::text::Texts;
 use crate::line::Accepted;
-use json::{Source, write_members};
+use json::{Source, write_compact, write_members};
 
 /// Bytes that the envelope's columns take in a row, without the text of the event id.
 const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
@@ -23,6 +23,7 @@ const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
 pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
     let mut n_bytes = append_envelope(accepted, rows);
     let source = accepted.source();
+    let mut scratch = std::mem::take(&mut rows.scratch);
     for (field, value) in source.fields.iter().zip(source.values) {
         if let (Some(column), false) = (field.column, *value == Value::Missing) {
             let buffer = rows.column(column);
@@ -31,13 +32,26 @@ pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
                     push_list(buffer, scalar, &source.elements[from as usize..to as usize], source.texts)
                 }
                 (FieldType::Scalar(scalar), value) => push(buffer, scalar, value, source.texts),
-                (FieldType::Json | FieldType::Array(_), value) => push(buffer, ScalarType::String, value, source.texts),
+                (FieldType::Json, Value::Json(span)) => {
+                    scratch.clear();
+                    write_compact(source.texts.get(span), &mut scratch);
+                    buffer.push_text(&scratch);
+                    scratch.len()
+                }
+                (FieldType::Json | FieldType::Array(_), _) => 0,
             };
         }
     }
     if !source.captured.is_empty() {
-        n_bytes += append_extra(accepted, &source, rows);
+        scratch.clear();
+        scratch.push(b'{');
+        write_members(accepted.shape(), &Source { values: &[], ..source }, &mut scratch);
+        scratch.push(b'}');
+        let last = rows.n_columns() - 1;
+        rows.column(last).push_text(&scratch);
+        n_bytes += scratch.len();
     }
+    rows.scratch = scratch;
     rows.end_row(n_bytes);
 }
 
@@ -52,19 +66,6 @@ fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
     rows.column(envelope::PARTITION).push_fixed(position.partition.to_le_bytes());
     rows.column(envelope::OFFSET).push_fixed(position.offset.to_le_bytes());
     ENVELOPE_BYTES + event_id.len()
-}
-
-fn append_extra(accepted: &Accepted<'_>, source: &Source<'_>, rows: &mut Rows) -> usize {
-    let mut extra = std::mem::take(&mut rows.extra);
-    extra.clear();
-    extra.push(b'{');
-    write_members(accepted.shape(), &Source { values: &[], ..*source }, &mut extra);
-    extra.push(b'}');
-    let last = rows.n_columns() - 1;
-    rows.column(last).push_text(&extra);
-    let n_bytes = extra.len() + 1;
-    rows.extra = extra;
-    n_bytes
 }
 
 /// Adds a value; returns its bytes.

@@ -3,7 +3,9 @@
 //! In: what decode and check find. Out: [`Rejected`], with a message that names the field, the rule and the remedy.
 //! Deliberately without the value: dead-letter headers, logs and metrics are read by more people than the events.
 
+use crds::columns::ScalarType;
 use crds::rejection::RejectionReason;
+use crds::schema::field::FieldType;
 
 use super::plan::{FieldPlan, Plan};
 use crate::decode::scanner::MAXIMUM_DEPTH;
@@ -182,16 +184,22 @@ fn field_message(field: &FieldPlan, breach: Breach) -> String {
     let (name, type_name) = (&field.name, field.field_type);
     match breach {
         Breach::Missing => format!("field `{name}` is required but missing or null; send it, or make it optional"),
-        Breach::WrongType { found } => {
-            format!("field `{name}` must be {}, but is {found}; send it so{}", field.wanted(), field.coerce_remedy())
-        }
+        Breach::WrongType { found } => format!(
+            "field `{name}` must be {}, but is {found}; send it so{}",
+            field.wanted(),
+            field.coerce_remedy(found)
+        ),
         Breach::WrongElement { found } => format!(
             "field `{name}` must be {}, but an element is {found}; send it so{}",
             field.wanted(),
-            field.coerce_remedy()
+            field.coerce_remedy(found)
         ),
-        Breach::BeyondType => {
-            format!("field `{name}` holds a value that {type_name} cannot hold; send a smaller one, or widen the type")
+        Breach::BeyondType => format!(
+            "field `{name}` is beyond what {type_name} holds ({}); send a value within, or use a wider type",
+            field.range()
+        ),
+        Breach::TooFine if matches!(field.field_type, FieldType::Scalar(ScalarType::Date) | FieldType::Array(ScalarType::Date)) => {
+            format!("field `{name}` holds a time of day, which {type_name} does not keep; send the day, or use DateTime")
         }
         Breach::TooFine => {
             format!("field `{name}` holds more digits than {type_name} keeps; round it before sending, or use a finer type")

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crds::analytics_pipeline::Envelope;
-use crds::columns::Column;
+use crds::columns::{Column, ScalarType};
 use crds::event_schema::{Privacy, UnknownFields};
 use crds::schema::field::{Bound, Constraints, Field, FieldType};
 use crds::schema::literal::{self, Literal};
@@ -170,7 +170,7 @@ impl FieldPlan {
             .map_err(|error| Problem::new(&name, format!("its pattern does not compile ({error}); mend the schema")))?;
         let scalar = match field.field_type {
             FieldType::Scalar(scalar) | FieldType::Array(scalar) => scalar,
-            FieldType::Json => crds::columns::ScalarType::String,
+            FieldType::Json => ScalarType::String,
         };
         let default = match &field.default {
             None => Default::None,
@@ -196,28 +196,54 @@ impl FieldPlan {
 
     /// What the type wants to see, for a message.
     pub(crate) fn wanted(&self) -> String {
-        use crds::columns::ScalarType as Type;
         let (scalar, array) = match self.field_type {
             FieldType::Json => return "an object".to_owned(),
             FieldType::Scalar(scalar) => (scalar, ""),
             FieldType::Array(scalar) => (scalar, "an array of values, each "),
         };
         let form = match scalar {
-            Type::String => "a string",
-            Type::Bool => "true or false",
-            Type::Float32 | Type::Float64 => "a number",
-            Type::Decimal { .. } => "a number",
-            Type::Date => "a day such as \"2026-01-31\"",
-            Type::DateTime | Type::DateTime64 { .. } => "a time with a zone such as \"2026-01-31T12:00:00Z\"",
-            Type::Uuid => "a UUID such as \"01234567-89ab-cdef-0123-456789abcdef\"",
+            ScalarType::String => "a string",
+            ScalarType::Bool => "true or false",
+            ScalarType::Float32 | ScalarType::Float64 | ScalarType::Decimal { .. } => "a number",
+            ScalarType::Date => "a day such as \"2026-01-31\"",
+            ScalarType::DateTime | ScalarType::DateTime64 { .. } => "a time with a zone such as \"2026-01-31T12:00:00Z\"",
+            ScalarType::Uuid => "a UUID such as \"01234567-89ab-cdef-0123-456789abcdef\"",
             _ => "a whole number",
         };
         format!("{array}{form} ({})", self.field_type)
     }
 
-    /// The remedy that only fields without `coerce` have.
-    pub(crate) fn coerce_remedy(&self) -> &'static str {
-        if self.coerce || self.field_type == FieldType::Json { "" } else { ", or set `coerce: true` where that loses nothing" }
+    /// What the type holds, for a message.
+    pub(crate) fn range(&self) -> String {
+        let scalar = match self.field_type {
+            FieldType::Scalar(scalar) | FieldType::Array(scalar) => scalar,
+            FieldType::Json => return String::new(),
+        };
+        match scalar {
+            ScalarType::Float32 => "at most 3.4e38".to_owned(),
+            ScalarType::Float64 => "at most 1.7e308".to_owned(),
+            ScalarType::Decimal { precision, scale } => {
+                format!("{} digits before the point", precision - scale)
+            }
+            ScalarType::Date => "1970-01-01 to 2149-06-06".to_owned(),
+            ScalarType::DateTime => "1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z".to_owned(),
+            ScalarType::DateTime64 { precision: 9 } => "1900 to 2262-04-11T23:47:16Z".to_owned(),
+            ScalarType::DateTime64 { .. } => "1900 to 2299".to_owned(),
+            integer => match literal::integer_bounds(integer) {
+                Some((least, greatest)) => format!("{least} to {greatest}"),
+                None => String::new(),
+            },
+        }
+    }
+
+    /// The remedy that only single values of fields without `coerce` have.
+    pub(crate) fn coerce_remedy(&self, found: &str) -> &'static str {
+        let is_single = !matches!(found, "null" | "an array" | "an object");
+        if self.coerce || !is_single || self.field_type == FieldType::Json {
+            ""
+        } else {
+            ", or set `coerce: true` where that loses nothing"
+        }
     }
 
     /// The values of the enum, for a message.
@@ -237,7 +263,7 @@ impl FieldPlan {
         match (bound, self.field_type) {
             (Some(Bound::Integer(number)), _) => number.to_string(),
             (Some(Bound::Float(number)), _) => number.to_string(),
-            (Some(Bound::Decimal(number)), FieldType::Scalar(crds::columns::ScalarType::Decimal { scale, .. })) => {
+            (Some(Bound::Decimal(number)), FieldType::Scalar(ScalarType::Decimal { scale, .. })) => {
                 let mut text = Vec::new();
                 crate::map::json::write_decimal(number, scale, &mut text);
                 String::from_utf8_lossy(&text).into_owned()
@@ -261,9 +287,9 @@ fn default_of(literal: Literal) -> Default {
 }
 
 /// The moment of ticks of a type of times.
-pub(crate) fn moment_of(ticks: i64, scalar: crds::columns::ScalarType) -> (Moment, u8) {
+pub(crate) fn moment_of(ticks: i64, scalar: ScalarType) -> (Moment, u8) {
     let precision = match scalar {
-        crds::columns::ScalarType::DateTime64 { precision } => precision,
+        ScalarType::DateTime64 { precision } => precision,
         _ => 0,
     };
     (Moment::of_ticks(ticks, precision), precision)

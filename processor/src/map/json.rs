@@ -1,7 +1,7 @@
 //! JSON out of values: the column `extra`, and the canonical event that is forwarded.
 //!
 //! In: checked values and captured spans. Out: one compact object, appended to bytes that the caller keeps.
-//! Captured values are copied as they were written: the decoder has judged every byte of them.
+//! Captured values are copied as they were written, without white space: the decoder has judged every byte of them.
 //! Not here: which fields go on; privacy has been applied before.
 
 use std::io::Write as _;
@@ -54,7 +54,7 @@ pub(crate) fn write_members(shape: &Shape, source: &Source<'_>, out: &mut Vec<u8
         separate(out);
         write_text(key, out);
         out.push(b':');
-        out.extend_from_slice(source.texts.get(captured.value).as_bytes());
+        write_compact(source.texts.get(captured.value), out);
     }
     for (key, object) in &shape.objects {
         let before = out.len();
@@ -98,8 +98,8 @@ fn write_scalar(scalar: ScalarType, value: Value, texts: Texts<'_>, out: &mut Ve
     match value {
         Value::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
         Value::Integer(number) => write_display(number, out),
-        Value::Float(number) if scalar == ScalarType::Float32 => write_display(number as f32, out),
-        Value::Float(number) => write_display(number, out),
+        Value::Float(number) if scalar == ScalarType::Float32 => write_float(number as f32, out),
+        Value::Float(number) => write_float(number, out),
         Value::Decimal(number) => {
             let scale = if let ScalarType::Decimal { scale, .. } = scalar { scale } else { 0 };
             write_decimal(number, scale, out);
@@ -121,7 +121,7 @@ fn write_scalar(scalar: ScalarType, value: Value, texts: Texts<'_>, out: &mut Ve
             out.push(b'"');
         }
         Value::Text(span) => write_text(texts.get(span), out),
-        Value::Json(span) => out.extend_from_slice(texts.get(span).as_bytes()),
+        Value::Json(span) => write_compact(texts.get(span), out),
         Value::Missing | Value::List(..) => out.extend_from_slice(b"null"),
     }
 }
@@ -130,6 +130,30 @@ fn write_display(number: impl std::fmt::Display, out: &mut Vec<u8>) {
     // Writing to memory cannot fail.
     let written = write!(out, "{number}");
     debug_assert!(written.is_ok());
+}
+
+/// Appends the shortest text that means the same float.
+fn write_float(number: impl serde::Serialize, out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, &number);
+    debug_assert!(written.is_ok());
+}
+
+/// Appends JSON without the white space between its tokens: an event is one line, whatever the app sent.
+pub(crate) fn write_compact(json: &str, out: &mut Vec<u8>) {
+    if !json.contains([' ', '\n', '\r', '\t']) {
+        out.extend_from_slice(json.as_bytes());
+        return;
+    }
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        if in_string || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            out.push(byte);
+        }
+        if byte == b'"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && byte == b'\\' && !escaped;
+    }
 }
 
 /// Appends a scaled decimal with its point.
