@@ -82,7 +82,9 @@ pub struct AnalyticsPipelineSpec {
     /// EventSchemas of the events in the stream. At least one, at most 50.
     #[schemars(length(min = 1, max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub schemas: Vec<ObjectReference>,
-    /// What happens to an event whose type no schema describes. Default: `DeadLetter`.
+    /// What happens to an event whose type no schema describes. `DeadLetter`: it goes to the dead-letter topic. `Store`: it is
+    /// stored, the envelope in its columns, everything else in `extra`. `Drop`: it is left out and counted as filtered.
+    /// Default: `DeadLetter`.
     #[serde(default)]
     pub unknown_events: UnknownEvents,
     /// Under which paths the sources send type, id and time of an event.
@@ -106,7 +108,8 @@ pub struct AnalyticsPipelineSpec {
     /// Stops the processor; topic and table stay, and so does the position. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// What deleting the object does to topic and table. Default: `Retain`.
+    /// What deleting the object does to topic and table. `Retain`: they stay, and a pipeline of the same name takes them up
+    /// again. `Delete`: topic, dead-letter topic and table are deleted with all that is in them. Default: `Retain`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }
@@ -188,7 +191,7 @@ pub struct ClickHouseSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20))]
     pub ttl: Option<String>,
-    /// How the table is cut into parts on disk, by `event_time`. Default: `Month`. Cannot be changed.
+    /// How the table is cut into parts on disk, by `event_time`: `None`, `Day`, `Month` or `Year`. Default: `Month`. Cannot be changed.
     pub partition_by: PartitionBy,
     /// Columns by which rows are sorted. Default: `[event, event_time]`. Cannot be changed.
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]

@@ -78,10 +78,13 @@ pub struct EventSchemaSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
     pub event_aliases: Vec<String>,
-    /// Which changes are accepted, judged against the version accepted before. Default: `Backward`.
+    /// Which changes are accepted, judged against the version accepted before. `None`: any. `Backward`: the new version accepts
+    /// every event that the old one accepted (optional fields are added, checks loosened). `Forward`: the old version accepts
+    /// every event that the new one accepts (checks are tightened). `Full`: both. Default: `Backward`.
     #[serde(default)]
     pub compatibility: Compatibility,
-    /// What happens to fields that the schema does not name. Default: `Capture`.
+    /// What happens to fields that the schema does not name. `Capture`: they are kept in the JSON column `extra`. `Reject`: the
+    /// event is rejected with reason `UnknownField`. `Drop`: they are left out. Default: `Capture`.
     #[serde(default)]
     pub unknown_fields: UnknownFields,
     /// The fields of the event. At least one, at most 200.
@@ -148,16 +151,16 @@ pub struct FieldSpec {
     /// seconds or milliseconds since 1970 to a time). Default: false.
     #[serde(default)]
     pub coerce: bool,
-    /// How a personal value is stored and forwarded. Default: `Plain`.
+    /// How a personal value is stored and forwarded. `Plain`: as it is. `Hash`: HMAC-SHA-256 under the pipeline's
+    /// `privacy.hashKey`, 64 hexadecimal digits: equal values stay equal, nobody reads them. `Mask`: every character but the
+    /// last four becomes `*`. `Drop`: it is checked, then left out: there is no column. Default: `Plain`.
     #[serde(default)]
     pub privacy: Privacy,
     /// Least value of a number. Example: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1e38, max = 1e38))]
     pub minimum: Option<f64>,
     /// Greatest value of a number. Example: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1e38, max = 1e38))]
     pub maximum: Option<f64>,
     /// Least number of characters of a string, or of elements of an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]

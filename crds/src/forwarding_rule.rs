@@ -87,7 +87,8 @@ pub struct ForwardingRuleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub when: Option<String>,
-    /// Where a rule that is new begins. Default: `Latest`.
+    /// Where a rule that is new begins. `Latest`: with the first record after the rule is in force. `Earliest`: with the oldest
+    /// record that the topic still holds. Default: `Latest`.
     #[serde(default)]
     pub start: StartPosition,
     /// Where the events go.
@@ -112,7 +113,7 @@ pub enum StartPosition {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = admission::destination()))]
 pub struct Destination {
-    /// Kind of the destination.
+    /// Kind of the destination, and name of the member that is set: `Webhook` or `Kafka`.
     #[serde(rename = "type")]
     pub kind: DestinationType,
     /// An HTTP endpoint that takes one signed request an event, as Standard Webhooks say.

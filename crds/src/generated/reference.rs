@@ -75,7 +75,7 @@ fn rows(page: &mut String, path: &str, schema: &Value) {
 }
 
 fn type_of(schema: &Value) -> String {
-    let number = |key: &str| schema.get(key).map(ToString::to_string);
+    let number = |key: &str| schema.get(key).and_then(Value::as_f64).map(|number| number.to_string());
     let range = |least: Option<String>, most: Option<String>, unit: &str| match (least, most) {
         (Some(least), Some(most)) => format!(", {least} to {most}{unit}"),
         (None, Some(most)) => format!(", at most {most}{unit}"),
