@@ -54,27 +54,7 @@ pub fn values(connections: &Connections, policy: &Policy) -> Value {
 /// image's tag may be the old one.
 pub async fn install(cluster: &Cluster, connections: &Connections, policy: &Policy) -> Result<()> {
     let ran_before = !cluster.operator_pods().await?.is_empty();
-    let chart = chart();
-    let chart = chart.to_str().context("the path of the chart is not UTF-8")?;
-    let arguments = [
-        "upgrade",
-        RELEASE,
-        chart,
-        "--install",
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-        "--values",
-        "-",
-        "--wait",
-        "--timeout",
-        "3m",
-    ];
-    let values = values(connections, policy).to_string();
-    let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
-    if let Err(error) = run(&connections.helm, &arguments, &variables, Some(&values)).await {
-        return Err(error.context(cluster.dump(NAMESPACE).await));
-    }
+    upgrade(cluster, connections, &values(connections, policy)).await?;
     if ran_before {
         restart_operator(cluster).await?;
     }
@@ -84,6 +64,20 @@ pub async fn install(cluster: &Cluster, connections: &Connections, policy: &Poli
         wait::holds(&crds, &name, "established", Duration::from_secs(30), is_crd_established()).await?;
     }
     Ok(())
+}
+
+/// Gives the release other values and waits until the operator runs with them.
+pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Value) -> Result<()> {
+    let chart = repository().join("charts/tributary");
+    let chart = chart.to_str().context("the path of the chart is not UTF-8")?;
+    let mut arguments =
+        vec!["upgrade", RELEASE, chart, "--install", "--namespace", NAMESPACE, "--create-namespace"];
+    arguments.extend(["--values", "-", "--wait", "--timeout", "3m"]);
+    let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
+    match run(&connections.helm, &arguments, &variables, Some(&values.to_string())).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.context(cluster.dump(NAMESPACE).await)),
+    }
 }
 
 /// Starts the operator's pods anew and waits until they run.
@@ -111,10 +105,6 @@ pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
 pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
-}
-
-fn chart() -> PathBuf {
-    repository().join("charts/tributary")
 }
 
 /// Splits `repository:tag` or `repository@digest` as the chart's values want it.

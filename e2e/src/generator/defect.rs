@@ -133,7 +133,18 @@ impl Defect {
             }
             Self::NotAnObject => bytes = [b"[", bytes.as_slice(), b"]"].concat(),
             Self::EmptyRecord => bytes.clear(),
-            _ => {}
+            Self::MissingField
+            | Self::WrongType
+            | Self::OutOfRange
+            | Self::BadEnum
+            | Self::TooLong
+            | Self::TooShort => {}
+            Self::UnknownEventType | Self::EventTypeMissing | Self::UnknownField | Self::DuplicateField => {}
+            Self::PatternMismatch
+            | Self::RuleViolated
+            | Self::DecimalOverflow
+            | Self::FarFuture
+            | Self::TooDeep => {}
         }
         (bytes, fate)
     }

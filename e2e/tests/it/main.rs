@@ -1,1 +1,20 @@
-//! The end-to-end tests: each on the real cluster, in a namespace of its own.
+//! The end-to-end tests: each on the real cluster, in a namespace of its own, against the real Kafka and ClickHouse.
+//!
+//! In: the variables of `environment.env`. Out: a failure that carries conditions, Events and logs. `e2e/README.md` says
+//! what each shows. Tests that break what all share run alone; the others run beside each other.
+
+mod admission;
+mod deletion;
+mod drift;
+mod evolution;
+mod faults;
+mod forwarding;
+mod host;
+mod mistakes;
+mod operator;
+mod order;
+mod outage;
+mod partitions;
+mod streams;
+mod suspend;
+mod written;

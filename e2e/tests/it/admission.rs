@@ -1,0 +1,93 @@
+//! Manifests that are wrong in themselves are refused by the apiserver, with the words that say what to do: the same cases that
+//! `cargo test` judges offline, here before the real one. The samples that show mistakes tell what they promise.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use crds::admission::case::Case;
+use e2e::cluster::read_manifests;
+use e2e::install::repository;
+use e2e::trial::{Trial, with_namespace};
+use serde_json::Value;
+
+fn cases(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            cases(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+fn named(trial: &Trial, mut object: Value) -> Value {
+    object["metadata"]["namespace"] = trial.namespace.clone().into();
+    object
+}
+
+async fn judge(trial: &Trial, path: &Path) -> Result<()> {
+    let case = Case::parse(&std::fs::read_to_string(path)?)?;
+    if let Some(before) = case.before {
+        trial
+            .cluster
+            .apply(&named(trial, before), false)
+            .await
+            .context("the object before is not accepted")?;
+    }
+    let judged = trial.cluster.apply(&named(trial, case.object), true).await;
+    match (case.message, judged) {
+        (None, Ok(_)) => Ok(()),
+        (Some(message), Err(refused)) => {
+            let said = refused.to_string();
+            // The apiserver puts a newline or another blank where the offline judge has none.
+            let plain = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            ensure!(plain.contains(&message), "refused with other words than `{message}`: {plain}");
+            Ok(())
+        }
+        (None, Err(refused)) => Err(refused).context("refused, but it must be accepted"),
+        (Some(message), Ok(_)) => anyhow::bail!("accepted, but it must be refused with `{message}`"),
+    }
+}
+
+#[test]
+fn the_apiserver_accepts_and_refuses_every_case_as_the_offline_judge_does() {
+    with_namespace("admission", async |trial| {
+        let mut paths = Vec::new();
+        cases(&repository().join("crds/cases/admission"), &mut paths)?;
+        ensure!(paths.len() > 20, "only {} cases", paths.len());
+        let mut wrong = Vec::new();
+        for path in paths {
+            if let Err(error) = judge(&trial, &path).await {
+                wrong.push(format!("{}: {error:#}", path.display()));
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    });
+}
+
+#[test]
+fn every_sample_is_accepted() {
+    with_namespace("samples", async |trial| {
+        for folder in ["first-stream", "web-and-mobile", "schema-evolution", "forwarding"] {
+            for object in read_manifests(&repository().join("manifests/samples").join(folder))? {
+                if object["kind"] != "Namespace" {
+                    trial.cluster.apply(&moved_topic(named(&trial, object), &trial), true).await?;
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+/// A topic begins with its namespace's name, and the namespace is the trial's here.
+fn moved_topic(mut object: Value, trial: &Trial) -> Value {
+    if let Some(topic) = object["spec"]["destination"]["kafka"]["topic"].as_str() {
+        let name = topic.split_once('.').map_or(topic, |(_, name)| name);
+        object["spec"]["destination"]["kafka"]["topic"] = format!("{}.{name}", trial.namespace).into();
+    }
+    object
+}

@@ -1,0 +1,78 @@
+//! The host's view of our own pods, and of the environment's parts: which processes they are, so that a test can end exactly those.
+//!
+//! In: the uid of a pod, or the name of a part. Out: processes ended by their pid. Nothing is ever looked for by name alone.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::environment::settings::Settings;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The processes of a program in a pod, found by the pod's control group.
+pub(crate) fn processes(pod_uid: &str, program: &str) -> Vec<Pid> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let group = format!("pod{pod_uid}");
+    let is_ours = |pid: &i32| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        read("cgroup").contains(&group) && read("comm").trim() == program
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(is_ours)
+        .map(Pid::from_raw)
+        .collect()
+}
+
+/// Ends the processes of a program in a pod with -9; false when there is none just now.
+pub(crate) fn kill_processes(pod_uid: &str, program: &str) -> Result<bool> {
+    let found = processes(pod_uid, program);
+    for pid in &found {
+        match kill(*pid, Signal::SIGKILL) {
+            // It ended by itself in between.
+            Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
+            Err(error) => return Err(error).context("ending a process of our pod"),
+        }
+    }
+    Ok(!found.is_empty())
+}
+
+/// Stops a part of the environment in good order.
+pub(crate) fn stop_part(part: &str) -> Result<()> {
+    let file = Settings::from_environment().state.join("processes").join(format!("{part}.json"));
+    let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let recorded: serde_json::Value = serde_json::from_str(&text)?;
+    let pid = recorded["pid"].as_i64().context("no pid in the pid file")?;
+    kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM).with_context(|| format!("stopping {part}"))?;
+    let gone = || !Path::new(&format!("/proc/{pid}/exe")).exists();
+    ensure!(until(gone), "{part} did not end within 60 s");
+    Ok(())
+}
+
+/// Brings back whatever part is not running.
+pub(crate) fn mend_environment() -> Result<()> {
+    let output = Command::new(env!("CARGO_BIN_EXE_environment"))
+        .arg("up")
+        .output()
+        .context("starting `environment up`")?;
+    ensure!(output.status.success(), "environment up: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Tells the development ClickHouse what to do wrong; `{}` is nothing.
+pub(crate) fn set_clickhouse_faults(faults: &serde_json::Value) -> Result<()> {
+    let file = Settings::from_environment().clickhouse_faults();
+    std::fs::write(&file, faults.to_string()).with_context(|| format!("writing {}", file.display()))
+}
+
+fn until(done: impl Fn() -> bool) -> bool {
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 60 {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    false
+}

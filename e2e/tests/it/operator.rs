@@ -1,0 +1,118 @@
+//! The operator may end at any time: what it made goes on, and when it is back it changes nothing that is as it must be.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
+use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
+use e2e::wait::{self, Seen};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, ServiceAccount};
+use kube::ResourceExt;
+use kube::api::ListParams;
+
+use crate::{host, written};
+
+/// Kind and name of every object of ours, with the version of its last write.
+type Versions = BTreeMap<String, String>;
+
+async fn add<K>(trial: &Trial, versions: &mut Versions) -> Result<()>
+where
+    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    for object in trial.api::<K>().list(&ListParams::default()).await? {
+        let version = object.resource_version().context("an object without a version")?;
+        versions.insert(format!("{} {}", K::kind(&()), object.name_any()), version);
+    }
+    Ok(())
+}
+
+async fn versions(trial: &Trial) -> Result<Versions> {
+    let mut versions = Versions::new();
+    add::<EventSchema>(trial, &mut versions).await?;
+    add::<AnalyticsPipeline>(trial, &mut versions).await?;
+    add::<ForwardingRule>(trial, &mut versions).await?;
+    add::<Deployment>(trial, &mut versions).await?;
+    add::<ConfigMap>(trial, &mut versions).await?;
+    add::<Secret>(trial, &mut versions).await?;
+    add::<ServiceAccount>(trial, &mut versions).await?;
+    // Pods are the kubelet's to write; that they are the same and were not started again is what counts.
+    for pod in trial.cluster.processors(&trial.namespace, "clicks").await? {
+        versions.insert(format!("Pod {}", pod.name_any()), format!("{:?} {}", pod.uid(), restarts(&pod)));
+    }
+    Ok(versions)
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let statuses =
+        pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    statuses.iter().map(|status| status.restart_count).sum()
+}
+
+/// Waits until the operator has looked at everything again: what drifted on the canary's topic is mended twice, each by a
+/// round that looks at every pipeline.
+async fn two_rounds(trial: &Trial) -> Result<()> {
+    let topic = trial.topic("canary");
+    for _ in 0..2 {
+        trial.kafka.set(&topic, "retention.ms", "86400000").await?;
+        let retention = || trial.kafka.setting(&topic, "retention.ms");
+        wait::until_equal("retention.ms of the canary", PATIENCE, "259200000".to_owned(), retention).await?;
+    }
+    Ok(())
+}
+
+async fn settle(trial: &Trial) -> Result<Versions> {
+    trial.apply_text(written::CLICKS).await?;
+    trial.ready::<AnalyticsPipeline>("clicks").await?;
+    let canary = written::CLICKS
+        .replace("name: clicks", "name: canary")
+        .replace("  processor:", "  suspend: true\n  processor:");
+    trial.apply_text(&canary).await?;
+    trial.ready::<AnalyticsPipeline>("canary").await?;
+    two_rounds(trial).await?;
+    let mut versions = versions(trial).await?;
+    versions.retain(|object, _| !object.contains("canary"));
+    Ok(versions)
+}
+
+async fn compare(trial: &Trial, before: &Versions) -> Result<()> {
+    let mut after = versions(trial).await?;
+    after.retain(|object, _| !object.contains("canary"));
+    ensure!(*before == after, "written although nothing changed:\nbefore {before:?}\nafter  {after:?}");
+    Ok(())
+}
+
+#[test]
+fn a_settled_object_costs_no_write() {
+    alone_with_namespace("settled", async |trial| {
+        let before = settle(&trial).await?;
+        two_rounds(&trial).await?;
+        compare(&trial, &before).await
+    });
+}
+
+#[test]
+fn an_operator_that_is_killed_and_comes_back_restarts_no_pod_and_writes_nothing() {
+    alone_with_namespace("operator-killed", async |trial| {
+        let before = settle(&trial).await?;
+        let pods = trial.cluster.operator_pods().await?;
+        let pod = pods.first().context("the operator has no pod")?;
+        let (uid, restarted) = (pod.uid().context("a pod without uid")?, restarts(pod));
+        ensure!(host::kill_processes(&uid, "operator")?, "the operator's process was not found");
+
+        // The stream goes on without it.
+        written::send_clicks(&trial, 0..1_000).await?;
+        trial.stored("clicks", 1_000, PATIENCE).await?;
+        wait::until("the operator to run again", PATIENCE, || async {
+            let pods = trial.cluster.operator_pods().await?;
+            let back = pods.first().is_some_and(|pod| restarts(pod) > restarted);
+            Ok(if back { Seen::Done(()) } else { Seen::NotYet("not yet".to_owned()) })
+        })
+        .await?;
+        two_rounds(&trial).await?;
+        compare(&trial, &before).await
+    });
+}

@@ -1,0 +1,81 @@
+//! Kafka or ClickHouse away, or refusing the password: a condition says which and what to do, and all heals by itself.
+
+use anyhow::{Result, ensure};
+use crds::AnalyticsPipeline;
+use e2e::environment::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, KAFKA_SASL_PORT};
+use e2e::install;
+use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
+use serde_json::json;
+
+use crate::{host, written};
+
+async fn settle(trial: &Trial) -> Result<()> {
+    trial.apply_text(written::CLICKS).await?;
+    trial.ready::<AnalyticsPipeline>("clicks").await?;
+    written::send_clicks(trial, 0..100).await?;
+    trial.stored("clicks", 100, PATIENCE).await
+}
+
+async fn goes_on(trial: &Trial) -> Result<()> {
+    trial.ready::<AnalyticsPipeline>("clicks").await?;
+    written::send_clicks(trial, 100..200).await?;
+    trial.stored("clicks", 200, PATIENCE).await
+}
+
+#[test]
+fn a_clickhouse_that_refuses_the_password_is_named_and_the_stream_heals() {
+    alone_with_namespace("clickhouse-password", async |trial| {
+        settle(&trial).await?;
+        host::set_clickhouse_faults(&json!({ "refuse_password": true }))?;
+        let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "ClickHouseAuthFailed").await;
+        host::set_clickhouse_faults(&json!({}))?;
+        let message = message?;
+        ensure!(message.contains("password"), "the message says what to do: {message}");
+        goes_on(&trial).await
+    });
+}
+
+#[test]
+fn a_kafka_that_is_away_is_named_and_the_stream_heals() {
+    alone_with_namespace("kafka-away", async |trial| {
+        settle(&trial).await?;
+        host::stop_part("kafka")?;
+        let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaUnreachable").await;
+        host::mend_environment()?;
+        let message = message?;
+        ensure!(message.contains("Kafka"), "the message says what to do: {message}");
+        goes_on(&trial).await
+    });
+}
+
+#[test]
+fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
+    alone_with_namespace("kafka-password", async |trial| {
+        settle(&trial).await?;
+        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
+        let plain = install::values(&trial.connections, &policy);
+        let behind_password = |password: &str| {
+            let mut values = plain.clone();
+            values["kafka"] = json!({
+                "bootstrapServers": format!("{ADDRESS}:{KAFKA_SASL_PORT}"),
+                "properties": { "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
+            });
+            values["connection"]["create"]["kafka"] =
+                json!({ "sasl.username": CLICKHOUSE_USER, "sasl.password": password });
+            values
+        };
+        let outcome = async {
+            install::upgrade(&trial.cluster, &trial.connections, &behind_password("wrong")).await?;
+            let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaAuthFailed").await?;
+            ensure!(message.contains("password"), "the message says what to do: {message}");
+            install::upgrade(&trial.cluster, &trial.connections, &behind_password(CLICKHOUSE_PASSWORD))
+                .await?;
+            goes_on(&trial).await
+        }
+        .await;
+        install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
+        outcome?;
+        trial.ready::<AnalyticsPipeline>("clicks").await?;
+        Ok(())
+    });
+}
