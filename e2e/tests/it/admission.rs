@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use crds::admission::case::Case;
+use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
 use e2e::cluster::read_manifests;
 use e2e::install::repository;
 use e2e::trial::{Trial, with_namespace};
@@ -81,6 +82,45 @@ fn every_sample_is_accepted() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn the_samples_of_mistakes_tell_what_they_promise() {
+    with_namespace("mistakes", async |trial| {
+        let mut first_stream = trial.sample("first-stream")?;
+        for object in first_stream.iter_mut().filter(|object| object["kind"] == "AnalyticsPipeline") {
+            object["spec"]["suspend"] = true.into();
+        }
+        trial.apply(&first_stream).await?;
+        trial.ready::<AnalyticsPipeline>("ios").await?;
+
+        let mut paths = Vec::new();
+        cases(&repository().join("manifests/samples/invalid"), &mut paths)?;
+        for path in paths {
+            mistake(&trial, &path).await.with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    });
+}
+
+async fn mistake(trial: &Trial, path: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let first = text.lines().next().unwrap_or_default();
+    let Some(promised) = first.strip_prefix("# condition: ") else { return judge(trial, path).await };
+    let object = Case::parse(&text)?.object;
+    trial.apply(&[named(trial, object)]).await?;
+    let words: Vec<&str> = promised.split(' ').collect();
+    let [kind, name, condition, reason] = words[..] else {
+        anyhow::bail!("not `Kind name Condition Reason`: {promised}")
+    };
+    let message = match kind {
+        "EventSchema" => trial.reason::<EventSchema>(name, condition, reason).await?,
+        "AnalyticsPipeline" => trial.reason::<AnalyticsPipeline>(name, condition, reason).await?,
+        "ForwardingRule" => trial.reason::<ForwardingRule>(name, condition, reason).await?,
+        _ => anyhow::bail!("no kind {kind}"),
+    };
+    ensure!(message.len() > 20, "the message says what to do: {message}");
+    Ok(())
 }
 
 /// A topic begins with its namespace's name, and the namespace is the trial's here.

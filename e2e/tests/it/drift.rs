@@ -36,8 +36,7 @@ fn drift_of_topic_settings_columns_and_deployment_is_repaired() {
         let none = json!({ "spec": { "replicas": 0, "template": { "spec": { "terminationGracePeriodSeconds": 1 } } } });
         deployments.patch("clicks-processor", &PatchParams::default(), &Patch::Merge(none)).await?;
 
-        let replicas =
-            |deployment: &Deployment| deployment.spec.replicas == Some(1);
+        let replicas = |deployment: &Deployment| deployment.spec.replicas == Some(1);
         let repaired = |found: Option<&Deployment>| found.is_some_and(replicas);
         wait::holds(&deployments, "clicks-processor", "back at one replica", PATIENCE, repaired).await?;
         wait::until_equal("retention.ms", PATIENCE, wanted, retention).await?;

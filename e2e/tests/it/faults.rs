@@ -135,7 +135,7 @@ fn a_clickhouse_that_stops_for_half_a_minute_under_load_loses_nothing_and_double
             until_sent(&sending, 20_000 + 30 * 5_000).await
         }
         .await;
-        host::mend_environment()?;
+        host::start_part("clickhouse")?;
         outcome?;
         let expected = sending.finished.await??;
         check(&trial, &expected).await?;

@@ -2,7 +2,6 @@
 //!
 //! In: the uid of a pod, or the name of a part. Out: processes ended by their pid. Nothing is ever looked for by name alone.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -40,23 +39,20 @@ pub(crate) fn kill_processes(pod_uid: &str, program: &str) -> Result<bool> {
 
 /// Stops a part of the environment in good order.
 pub(crate) fn stop_part(part: &str) -> Result<()> {
-    let file = Settings::from_environment().state.join("processes").join(format!("{part}.json"));
-    let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    let recorded: serde_json::Value = serde_json::from_str(&text)?;
-    let pid = recorded["pid"].as_i64().context("no pid in the pid file")?;
-    kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM).with_context(|| format!("stopping {part}"))?;
-    let gone = || !Path::new(&format!("/proc/{pid}/exe")).exists();
-    ensure!(until(gone), "{part} did not end within 60 s");
-    Ok(())
+    environment(&["stop", part])
 }
 
-/// Brings back whatever part is not running.
-pub(crate) fn mend_environment() -> Result<()> {
-    let output = Command::new(env!("CARGO_BIN_EXE_environment"))
-        .arg("up")
-        .output()
-        .context("starting `environment up`")?;
-    ensure!(output.status.success(), "environment up: {}", String::from_utf8_lossy(&output.stderr));
+/// Starts a part of the environment again and waits until it answers.
+pub(crate) fn start_part(part: &str) -> Result<()> {
+    environment(&["start", part])
+}
+
+fn environment(arguments: &[&str]) -> Result<()> {
+    let program = env!("CARGO_BIN_EXE_environment");
+    let output =
+        Command::new(program).args(arguments).output().context("starting the program `environment`")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "environment {}: {said}", arguments.join(" "));
     Ok(())
 }
 
@@ -64,15 +60,4 @@ pub(crate) fn mend_environment() -> Result<()> {
 pub(crate) fn set_clickhouse_faults(faults: &serde_json::Value) -> Result<()> {
     let file = Settings::from_environment().clickhouse_faults();
     std::fs::write(&file, faults.to_string()).with_context(|| format!("writing {}", file.display()))
-}
-
-fn until(done: impl Fn() -> bool) -> bool {
-    let begun = std::time::Instant::now();
-    while begun.elapsed().as_secs() < 60 {
-        if done() {
-            return true;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    false
 }

@@ -41,7 +41,7 @@ fn a_kafka_that_is_away_is_named_and_the_stream_heals() {
         settle(&trial).await?;
         host::stop_part("kafka")?;
         let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaUnreachable").await;
-        host::mend_environment()?;
+        host::start_part("kafka")?;
         let message = message?;
         ensure!(message.contains("Kafka"), "the message says what to do: {message}");
         goes_on(&trial).await
