@@ -98,6 +98,8 @@ pub enum Fate {
     DeadLettered(RejectionReason),
     /// Left out, because the pipeline says `unknownEvents: Drop`.
     Filtered,
+    /// Left out, because the same event was stored before.
+    Deduplicated,
 }
 
 /// Makes records one by one.
@@ -107,6 +109,8 @@ pub struct Generator {
     random: Random,
     made: u64,
     spoiled: usize,
+    /// An event that the app is not sure to have sent, and sends again later.
+    unsure: Option<Record>,
 }
 
 impl Generator {
@@ -122,6 +126,7 @@ impl Generator {
             random: Random::new(request.seed.wrapping_mul(31).wrapping_add(stream)),
             made: 0,
             spoiled: 0,
+            unsure: None,
         }
     }
 
@@ -132,6 +137,24 @@ impl Generator {
         let defect = Defect::ALL[self.spoiled % Defect::ALL.len()];
         self.spoiled += 1;
         Some(defect)
+    }
+
+    /// Phones lose their connection: now and then the Android app keeps an event that it sent, …
+    fn doubt(&mut self, record: &Record) {
+        let is_stored = matches!(record.fate, Fate::Stored { .. });
+        if self.request.app == App::Android && self.request.defects && is_stored && self.random.chance(1, 60)
+        {
+            self.unsure = Some(record.clone());
+        }
+    }
+
+    /// … and sends it once more, byte for byte.
+    fn again(&mut self, at: i64) -> Option<Record> {
+        if self.unsure.is_none() || !self.random.chance(1, 20) {
+            return None;
+        }
+        let record = self.unsure.take()?;
+        Some(Record { timestamp: at.max(record.timestamp), fate: Fate::Deduplicated, ..record })
     }
 
     /// The time of the event at hand: apps are used in waves, so the rate swings around its mean.
@@ -156,6 +179,11 @@ impl Iterator for Generator {
         let defect = self.next_defect();
         let at = self.time();
         self.made += 1;
+        if defect.is_none()
+            && let Some(again) = self.again(at)
+        {
+            return Some(again);
+        }
         let event_type =
             defect.and_then(Defect::event_type).unwrap_or_else(|| EventType::pick(&mut self.random));
         let happening = Happening::new(&mut self.random, event_type, at, USERS);
@@ -165,7 +193,9 @@ impl Iterator for Generator {
             Some(defect) => defect.spoil(self.request.app, object),
             None => (shape::bytes(object), stored(self.request.app, &happening)),
         };
-        Some(Record { key: happening.user, value, timestamp, fate })
+        let record = Record { key: happening.user, value, timestamp, fate };
+        self.doubt(&record);
+        Some(record)
     }
 }
 

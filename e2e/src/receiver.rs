@@ -62,7 +62,7 @@ impl Receiver {
     /// Ids of the events that were delivered with a right signature.
     #[must_use]
     pub fn events(&self) -> BTreeSet<String> {
-        let id = |body: &Value| body["event_id"].as_str().unwrap_or_default().to_owned();
+        let id = |body: &Value| body["data"]["event_id"].as_str().unwrap_or_default().to_owned();
         self.open().deliveries.values().map(id).collect()
     }
 

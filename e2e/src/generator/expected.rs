@@ -44,6 +44,7 @@ impl Expected {
             }
             Fate::DeadLettered(reason) => *self.dead_letters.entry(*reason).or_default() += 1,
             Fate::Filtered => self.filtered += 1,
+            Fate::Deduplicated => self.deduplicated += 1,
         }
     }
 

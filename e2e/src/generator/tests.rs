@@ -48,10 +48,12 @@ fn every_record_has_exactly_one_fate() {
 }
 
 #[test]
-fn only_android_filters_and_only_ios_forwards() {
+fn only_android_filters_and_repeats_and_only_ios_forwards() {
     let (ios, android) = (expected(&records(App::Ios, 7)), expected(&records(App::Android, 7)));
     assert_eq!(ios.filtered, 0);
     assert!(android.filtered > 0);
+    assert_eq!(ios.deduplicated, 0);
+    assert!(android.deduplicated > 50);
     assert!(!ios.forwarded.is_empty());
     assert!(android.forwarded.is_empty());
 }
@@ -76,8 +78,20 @@ fn a_stored_event_has_an_id_of_its_own() {
         .iter()
         .filter_map(|record| match &record.fate {
             Fate::Stored { id, .. } => Some(id.as_str()),
-            Fate::DeadLettered(_) | Fate::Filtered => None,
+            Fate::DeadLettered(_) | Fate::Filtered | Fate::Deduplicated => None,
         })
         .collect();
     assert_eq!(ids.len() as u64, expected(&records).stored());
+}
+
+#[test]
+fn a_repeated_event_is_one_that_was_stored_before_under_the_same_key() {
+    let mut stored = BTreeSet::new();
+    for record in records(App::Android, 7) {
+        match record.fate {
+            Fate::Stored { .. } => assert!(stored.insert((record.key, record.value))),
+            Fate::Deduplicated => assert!(stored.contains(&(record.key, record.value))),
+            Fate::DeadLettered(_) | Fate::Filtered => {}
+        }
+    }
 }
