@@ -57,7 +57,11 @@ pub(crate) fn check(
     checked.elements.clear();
     for (slot, field) in plan.fields.iter().enumerate() {
         let value = check_field(field, event.cells[slot], payload, event, &mut checked.elements)
-            .map_err(|breach| Fault::Field { slot: slot as u16, breach })?;
+            .map_err(|breach| match (breach, event.noted) {
+                // Fields below something that is no object are missing because of it.
+                (Breach::Missing, Some(fault @ Fault::ObjectExpected { .. })) => fault,
+                (breach, _) => Fault::Field { slot: slot as u16, breach },
+            })?;
         checked.values.push(value);
     }
     checked.event_id = event_id(plan, payload, event)?;
@@ -152,11 +156,11 @@ fn event_id(plan: &Plan, payload: &str, event: &Event) -> Result<Option<Span>, F
 fn event_time(plan: &Plan, payload: &str, event: &Event) -> Result<Option<i64>, Fault> {
     let Some((slot, cell)) = first_cell(&plan.time_slots, event) else { return Ok(None) };
     let target = Target::new(ScalarType::DateTime64 { precision: 3 }, true);
-    match target.convert(cell, event.texts(payload)) {
-        Ok(Value::Time(milliseconds)) => Ok(Some(milliseconds)),
-        Ok(_) => Err(Fault::Field { slot, breach: wrong_type(cell) }),
-        Err(breach) => Err(Fault::Field { slot, breach }),
-    }
+    let value = target.convert(cell, event.texts(payload)).map_err(|breach| Fault::Field { slot, breach })?;
+    let Value::Time(milliseconds) = value else {
+        return Err(Fault::Field { slot, breach: wrong_type(cell) });
+    };
+    Ok(Some(milliseconds))
 }
 
 fn check_rules(plan: &Plan, texts: Texts<'_>, checked: &Checked) -> Result<(), Fault> {
@@ -181,13 +185,10 @@ fn conceal(
     event: &mut Event,
     (value, masked): (&mut Value, &mut String),
 ) {
-    let span = match (privacy, *value) {
-        (Privacy::Plain, _) => return,
-        (Privacy::Hash | Privacy::Mask, Value::Text(span)) => span,
-        _ => {
-            *value = Value::Missing;
-            return;
-        }
+    let (Privacy::Hash | Privacy::Mask, Value::Text(span)) = (privacy, *value) else {
+        // Dropped, or not there.
+        *value = Value::Missing;
+        return;
     };
     masked.clear();
     let text = event.texts(payload).get(span);

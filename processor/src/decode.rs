@@ -13,7 +13,7 @@ pub(crate) mod trie;
 
 use crds::event_schema::UnknownFields;
 
-use crate::check::fault::{Breach, Fault};
+use crate::check::fault::{Breach, Fault, RecordFault};
 use scanner::{Captures, Cell, Halt, Scanner, path_hash};
 use text::{Span, Texts};
 use trie::{BEFORE_FIRST, Trie};
@@ -88,9 +88,11 @@ impl Walk<'_> {
         match decoder.record() {
             Ok(()) => {}
             Err(Halt::Found) => return Ok(()),
-            Err(Halt::NotAnObject) => return Err(Fault::NotAnObject),
-            Err(Halt::TooDeep) => return Err(Fault::TooDeep),
-            Err(Halt::Broken { at, expected }) => return Err(Fault::BrokenJson { at, expected }),
+            Err(Halt::NotAnObject) => return Err(Fault::Record(RecordFault::NotAnObject)),
+            Err(Halt::TooDeep) => return Err(Fault::Record(RecordFault::TooDeep)),
+            Err(Halt::Broken { at, expected }) => {
+                return Err(Fault::Record(RecordFault::BrokenJson { at, expected }));
+            }
         }
         if event.noted.is_none() {
             event.noted = given_twice(&mut event.captures.paths, &event.captured);
@@ -285,4 +287,4 @@ fn json_scope(slot: u16) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ use crds::schema::Schema;
 use crds::schema::problems::{Problem, Problems};
 use crds::stream_config::StreamConfig;
 
-use crate::check::fault::Fault;
+use crate::check::fault::{Fault, RecordFault};
 use crate::check::plan::Plan;
 use crate::check::privacy::HashKey;
 use crate::check::{Checked, answer, check, convert, first_cell};
@@ -141,7 +141,7 @@ impl Line {
             match self.unknown_events {
                 UnknownEvents::Store => {}
                 UnknownEvents::Drop => return Ok(None),
-                UnknownEvents::DeadLetter => return Err(self.reject(index, payload, Fault::UnknownEventType)),
+                UnknownEvents::DeadLetter => return Err(self.reject(index, payload, Fault::Record(RecordFault::UnknownEventType))),
             }
         }
         check(&self.plans[index], self.hash_key.as_ref(), payload, &mut self.event, &mut self.checked)
@@ -171,7 +171,7 @@ impl Line {
         match first_cell(&plan.event_slots, &self.event) {
             Some((_, Cell::Text(span))) => {
                 let name = self.event.texts(payload).get(span);
-                if name.is_empty() { Err(Fault::EventTypeMissing) } else { Ok(self.types.get(name).copied()) }
+                if name.is_empty() { Err(Fault::Record(RecordFault::EventTypeMissing)) } else { Ok(self.types.get(name).copied()) }
             }
             Some((slot, cell)) => {
                 // Whether the rest is JSON is the first question.
@@ -179,7 +179,7 @@ impl Line {
                 walk.decode(payload, &mut self.event)?;
                 Err(Fault::Field { slot, breach: convert::wrong_type(cell) })
             }
-            None => Err(Fault::EventTypeMissing),
+            None => Err(Fault::Record(RecordFault::EventTypeMissing)),
         }
     }
 
@@ -210,13 +210,13 @@ impl Line {
 
 /// Returns the text of a payload.
 fn text_of(payload: Option<&[u8]>) -> Result<&str, Fault> {
-    let payload = payload.filter(|payload| !payload.is_empty()).ok_or(Fault::Empty)?;
+    let payload = payload.filter(|payload| !payload.is_empty()).ok_or(Fault::Record(RecordFault::Empty))?;
     if payload.len() > MAXIMUM_BYTES {
-        return Err(Fault::TooLarge);
+        return Err(Fault::Record(RecordFault::TooLarge));
     }
-    let text = std::str::from_utf8(payload).map_err(|_| Fault::InvalidUtf8)?;
+    let text = std::str::from_utf8(payload).map_err(|_| Fault::Record(RecordFault::InvalidUtf8))?;
     if text.starts_with('\u{feff}') {
-        return Err(Fault::BrokenJson { at: 0, expected: "a brace, not a byte order mark" });
+        return Err(Fault::Record(RecordFault::BrokenJson { at: 0, expected: "a brace, not a byte order mark" }));
     }
     Ok(text)
 }

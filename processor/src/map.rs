@@ -124,11 +124,7 @@ impl Wire {
             Value::Integer(number) => Self::of_integer(scalar, number),
             Value::Float(number) if scalar == ScalarType::Float32 => Self::Four((number as f32).to_le_bytes()),
             Value::Float(number) => Self::Eight(number.to_le_bytes()),
-            Value::Decimal(number) => match scalar {
-                ScalarType::Decimal { precision: 0..=9, .. } => Self::Four((number as i32).to_le_bytes()),
-                ScalarType::Decimal { precision: 10..=18, .. } => Self::Eight((number as i64).to_le_bytes()),
-                _ => Self::Sixteen(number.to_le_bytes()),
-            },
+            Value::Decimal(number) => Self::of_decimal(scalar, number),
             Value::Day(day) => Self::Two(day.to_le_bytes()),
             Value::Time(ticks) if scalar == ScalarType::DateTime => Self::Four((ticks as u32).to_le_bytes()),
             Value::Time(ticks) => Self::Eight(ticks.to_le_bytes()),
@@ -142,12 +138,32 @@ impl Wire {
     }
 
     #[inline]
+    fn of_decimal(scalar: ScalarType, number: i128) -> Self {
+        let precision = if let ScalarType::Decimal { precision, .. } = scalar { precision } else { u8::MAX };
+        match precision {
+            0..=9 => Self::Four((number as i32).to_le_bytes()),
+            10..=18 => Self::Eight((number as i64).to_le_bytes()),
+            19.. => Self::Sixteen(number.to_le_bytes()),
+        }
+    }
+
+    #[inline]
     fn of_integer(scalar: ScalarType, number: i128) -> Self {
         match scalar {
             ScalarType::Int8 | ScalarType::UInt8 => Self::One([number as u8]),
             ScalarType::Int16 | ScalarType::UInt16 => Self::Two((number as u16).to_le_bytes()),
             ScalarType::Int32 | ScalarType::UInt32 => Self::Four((number as u32).to_le_bytes()),
-            _ => Self::Eight((number as u64).to_le_bytes()),
+            ScalarType::Int64
+            | ScalarType::UInt64
+            | ScalarType::String
+            | ScalarType::Bool
+            | ScalarType::Float32
+            | ScalarType::Float64
+            | ScalarType::Decimal { .. }
+            | ScalarType::Date
+            | ScalarType::DateTime
+            | ScalarType::DateTime64 { .. }
+            | ScalarType::Uuid => Self::Eight((number as u64).to_le_bytes()),
         }
     }
 }

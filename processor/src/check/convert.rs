@@ -15,115 +15,135 @@ use crate::decode::scanner::Cell;
 use crate::decode::text::Texts;
 use crate::decode::time::{self, FIRST_SECOND, LAST_SECOND, Moment, TimeFault};
 
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
 /// What a value becomes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
-    scalar: ScalarType,
+    kind: Kind,
     coerce: bool,
-    /// Least and greatest integer, or the greatest decimal.
-    bounds: (i128, i128),
+}
+
+/// A type, as far as conversion tells types apart.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Bool,
+    Integer { least: i128, greatest: i128 },
+    Float { is_single: bool },
+    Decimal { scale: u8, greatest: i128 },
+    Day,
+    Seconds,
+    Ticks { precision: u8 },
+    Uuid,
 }
 
 impl Target {
     /// A type, and whether values of other JSON types are converted to it.
     pub(crate) fn new(scalar: ScalarType, coerce: bool) -> Self {
-        let bounds = match scalar {
-            ScalarType::Decimal { precision, .. } => {
-                let greatest = number::power_of_ten(precision.min(38)) - 1;
-                (-greatest, greatest)
+        let kind = match scalar {
+            ScalarType::String => Kind::Text,
+            ScalarType::Bool => Kind::Bool,
+            ScalarType::Float32 | ScalarType::Float64 => {
+                Kind::Float { is_single: scalar == ScalarType::Float32 }
             }
-            other => integer_bounds(other).unwrap_or_default(),
+            ScalarType::Decimal { precision, scale } => {
+                Kind::Decimal { scale, greatest: number::power_of_ten(precision.min(38)) - 1 }
+            }
+            ScalarType::Date => Kind::Day,
+            ScalarType::DateTime => Kind::Seconds,
+            ScalarType::DateTime64 { precision } => Kind::Ticks { precision },
+            ScalarType::Uuid => Kind::Uuid,
+            ScalarType::Int8
+            | ScalarType::Int16
+            | ScalarType::Int32
+            | ScalarType::Int64
+            | ScalarType::UInt8
+            | ScalarType::UInt16
+            | ScalarType::UInt32
+            | ScalarType::UInt64 => {
+                let (least, greatest) = integer_bounds(scalar).unwrap_or_default();
+                Kind::Integer { least, greatest }
+            }
         };
-        Self { scalar, coerce, bounds }
+        Self { kind, coerce }
     }
 
     /// Converts a value that is there.
     #[inline]
     pub(crate) fn convert(&self, cell: Cell, texts: Texts<'_>) -> Result<Value, Breach> {
-        match (self.scalar, cell) {
-            (ScalarType::String, Cell::Text(span)) => Ok(Value::Text(span)),
-            (ScalarType::String, Cell::Number { span, .. } | Cell::Bool { span, .. }) if self.coerce => {
-                Ok(Value::Text(span))
+        let converted = match (self.kind, cell) {
+            (Kind::Text, Cell::Text(span)) => return Ok(Value::Text(span)),
+            (Kind::Text, Cell::Number { span, .. } | Cell::Bool { span, .. }) if self.coerce => {
+                return Ok(Value::Text(span));
             }
-            (ScalarType::Bool, Cell::Bool { value, .. }) => Ok(Value::Bool(value)),
-            (ScalarType::String, _) => Err(wrong_type(cell)),
-            (_, Cell::Number { span, whole }) => self.of_number(texts.get(span), whole).ok_or(wrong_type(cell))?,
-            (_, Cell::Text(span)) => self.of_text(texts.get(span)).ok_or(wrong_type(cell))?,
-            _ => Err(wrong_type(cell)),
-        }
+            (Kind::Bool, Cell::Bool { value, .. }) => return Ok(Value::Bool(value)),
+            (_, Cell::Number { span, whole }) => self.of_number(texts.get(span), whole),
+            (_, Cell::Text(span)) => self.of_text(texts.get(span)),
+            (_, Cell::Missing | Cell::Bool { .. } | Cell::Array(_) | Cell::Object(_)) => None,
+        };
+        converted.unwrap_or_else(|| Err(wrong_type(cell)))
     }
 
     /// `None` when a number never stands for the type.
     fn of_number(&self, text: &str, whole: bool) -> Option<Result<Value, Breach>> {
-        match self.scalar {
-            ScalarType::Bool => match text {
+        match self.kind {
+            Kind::Bool => match text {
                 "0" if self.coerce => Some(Ok(Value::Bool(false))),
                 "1" if self.coerce => Some(Ok(Value::Bool(true))),
                 _ => None,
             },
-            ScalarType::Float32 | ScalarType::Float64 => Some(self.float(text)),
-            ScalarType::Decimal { scale, .. } => Some(self.decimal(text, scale)),
-            ScalarType::Date | ScalarType::DateTime | ScalarType::DateTime64 { .. } => {
+            Kind::Integer { least, greatest } => {
+                let number = self.integer(text, whole)?;
+                let fitting = number.filter(|number| (least..=greatest).contains(number));
+                Some(fitting.map(Value::Integer).ok_or(Breach::BeyondType))
+            }
+            Kind::Float { is_single } => Some(float(text, is_single)),
+            Kind::Decimal { scale, greatest } => Some(decimal(text, scale, greatest)),
+            Kind::Day | Kind::Seconds | Kind::Ticks { .. } => {
                 self.coerce.then(|| self.moment(Moment::since_epoch(text)))
             }
-            ScalarType::Uuid | ScalarType::String => None,
-            _ => self.integer(text, whole),
+            Kind::Uuid | Kind::Text => None,
         }
     }
 
     /// `None` when the text does not stand for the type.
     fn of_text(&self, text: &str) -> Option<Result<Value, Breach>> {
-        match self.scalar {
-            ScalarType::Bool => match text {
+        match self.kind {
+            Kind::Bool => match text {
                 "true" if self.coerce => Some(Ok(Value::Bool(true))),
                 "false" if self.coerce => Some(Ok(Value::Bool(false))),
                 _ => None,
             },
-            ScalarType::Uuid => uuid(text, self.coerce).map(|uuid| Ok(Value::Uuid(uuid))),
-            ScalarType::Date | ScalarType::DateTime | ScalarType::DateTime64 { .. } => self.time_of_text(text),
-            _ if self.coerce => number::is_number(text).and_then(|whole| self.of_number(text, whole)),
-            _ => None,
-        }
-    }
-
-    fn integer(&self, text: &str, whole: bool) -> Option<Result<Value, Breach>> {
-        let (least, greatest) = self.bounds;
-        let number = if whole {
-            number::integer(text)
-        } else if self.coerce {
-            match number::decimal(text, 0) {
-                Ok(number) => Some(number),
-                Err(NumberFault::TooLarge) => None,
-                Err(NumberFault::TooFine) => return None,
+            Kind::Uuid => uuid(text, self.coerce).map(|uuid| Ok(Value::Uuid(uuid))),
+            Kind::Day | Kind::Seconds | Kind::Ticks { .. } => self.time_of_text(text),
+            Kind::Integer { .. } | Kind::Float { .. } | Kind::Decimal { .. } if self.coerce => {
+                number::is_number(text).and_then(|whole| self.of_number(text, whole))
             }
-        } else {
-            return None;
-        };
-        let fitting = number.filter(|number| (least..=greatest).contains(number));
-        Some(fitting.map(Value::Integer).ok_or(Breach::BeyondType))
-    }
-
-    fn float(&self, text: &str) -> Result<Value, Breach> {
-        let number = number::float(text).ok_or(Breach::BeyondType)?;
-        if self.scalar == ScalarType::Float32 && (number as f32).is_infinite() {
-            return Err(Breach::BeyondType);
+            Kind::Text | Kind::Integer { .. } | Kind::Float { .. } | Kind::Decimal { .. } => None,
         }
-        Ok(Value::Float(number))
     }
 
-    fn decimal(&self, text: &str, scale: u8) -> Result<Value, Breach> {
-        let number = number::decimal(text, scale).map_err(|fault| match fault {
-            NumberFault::TooLarge => Breach::BeyondType,
-            NumberFault::TooFine => Breach::TooFine,
-        })?;
-        let (least, greatest) = self.bounds;
-        if (least..=greatest).contains(&number) { Ok(Value::Decimal(number)) } else { Err(Breach::BeyondType) }
+    /// The outer `None` when the number is not whole, the inner one when it is beyond 128 bits.
+    fn integer(&self, text: &str, whole: bool) -> Option<Option<i128>> {
+        if whole {
+            return Some(number::integer(text));
+        }
+        if !self.coerce {
+            return None;
+        }
+        match number::decimal(text, 0) {
+            Ok(number) => Some(Some(number)),
+            Err(NumberFault::TooLarge) => Some(None),
+            Err(NumberFault::TooFine) => None,
+        }
     }
 
     fn time_of_text(&self, text: &str) -> Option<Result<Value, Breach>> {
-        if self.scalar == ScalarType::Date {
+        if matches!(self.kind, Kind::Day) {
             match time::parse_day(text) {
-                Ok(day) => return Some(u16::try_from(day).map(Value::Day).map_err(|_| Breach::BeyondType)),
+                Ok(day) => return Some(day_value(day)),
                 Err(TimeFault::NoSuchTime) => return Some(Err(Breach::NoSuchTime)),
                 Err(TimeFault::NotATime) if !self.coerce => return None,
                 Err(TimeFault::NotATime) => {}
@@ -140,25 +160,46 @@ impl Target {
 
     fn moment(&self, moment: Result<Moment, TimeFault>) -> Result<Value, Breach> {
         let moment = moment.map_err(|_| Breach::NoSuchTime)?;
-        match self.scalar {
-            ScalarType::Date => {
-                const DAY: i64 = 86_400;
-                if moment.seconds.rem_euclid(DAY) != 0 || moment.nanoseconds != 0 {
-                    return Err(Breach::TooFine);
-                }
-                u16::try_from(moment.seconds.div_euclid(DAY)).map(Value::Day).map_err(|_| Breach::BeyondType)
+        match self.kind {
+            Kind::Day if moment.seconds.rem_euclid(DAY) != 0 || moment.nanoseconds != 0 => Err(Breach::TooFine),
+            Kind::Day => day_value(moment.seconds.div_euclid(DAY)),
+            Kind::Ticks { precision } => {
+                let is_within = (FIRST_SECOND..=LAST_SECOND).contains(&moment.seconds);
+                let ticks = moment.ticks(precision).filter(|_| is_within);
+                ticks.map(Value::Time).ok_or(Breach::BeyondType)
             }
-            ScalarType::DateTime64 { precision } => {
-                if !(FIRST_SECOND..=LAST_SECOND).contains(&moment.seconds) {
-                    return Err(Breach::BeyondType);
-                }
-                moment.ticks(precision).map(Value::Time).ok_or(Breach::BeyondType)
+            Kind::Seconds
+            | Kind::Text
+            | Kind::Bool
+            | Kind::Integer { .. }
+            | Kind::Float { .. }
+            | Kind::Decimal { .. }
+            | Kind::Uuid => {
+                let seconds = u32::try_from(moment.seconds).map_err(|_| Breach::BeyondType)?;
+                Ok(Value::Time(i64::from(seconds)))
             }
-            _ => u32::try_from(moment.seconds)
-                .map(|seconds| Value::Time(i64::from(seconds)))
-                .map_err(|_| Breach::BeyondType),
         }
     }
+}
+
+fn float(text: &str, is_single: bool) -> Result<Value, Breach> {
+    let number = number::float(text).ok_or(Breach::BeyondType)?;
+    if is_single && (number as f32).is_infinite() {
+        return Err(Breach::BeyondType);
+    }
+    Ok(Value::Float(number))
+}
+
+fn decimal(text: &str, scale: u8, greatest: i128) -> Result<Value, Breach> {
+    let number = number::decimal(text, scale).map_err(|fault| match fault {
+        NumberFault::TooLarge => Breach::BeyondType,
+        NumberFault::TooFine => Breach::TooFine,
+    })?;
+    if (-greatest..=greatest).contains(&number) { Ok(Value::Decimal(number)) } else { Err(Breach::BeyondType) }
+}
+
+fn day_value(day: i64) -> Result<Value, Breach> {
+    u16::try_from(day).map(Value::Day).map_err(|_| Breach::BeyondType)
 }
 
 /// The breach that a value has another JSON type, or another form, than the field.

@@ -60,9 +60,9 @@ impl Breach {
     }
 }
 
-/// Why a record is rejected.
+/// What a record as a whole breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum RecordFault {
     Empty,
     TooLarge,
     InvalidUtf8,
@@ -71,6 +71,13 @@ pub(crate) enum Fault {
     TooDeep,
     EventTypeMissing,
     UnknownEventType,
+}
+
+/// Why a record is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is no event that can be looked into.
+    Record(RecordFault),
     /// The value of a slot.
     Field { slot: u16, breach: Breach },
     /// An object that holds fields is something else.
@@ -90,8 +97,8 @@ impl Fault {
     /// Writes the rejection. `texts` are those of the event that has the fault.
     #[cold]
     pub(crate) fn explain(self, plan: &Plan, texts: Texts<'_>) -> Rejected {
-        let schema = plan.name.split_once('@').map_or("", |(name, _)| name);
         let (reason, field, message) = match self {
+            Self::Record(fault) => fault.explain(plan),
             Self::Field { slot, breach } => {
                 let name = plan.slots.get(usize::from(slot)).cloned().unwrap_or_default();
                 let message = match plan.fields.get(usize::from(slot)) {
@@ -112,6 +119,7 @@ impl Fault {
             }
             Self::UnknownField { node, key } => {
                 let name = unknown_name(plan, node, texts.get(key));
+                let schema = plan.name.split_once('@').map_or("", |(schema, _)| schema);
                 let message = format!(
                     "EventSchema `{schema}` does not name field `{name}` and says `unknownFields: Reject`; \
                      leave the field out, or add it to the schema"
@@ -120,27 +128,30 @@ impl Fault {
             }
             Self::UnknownNumber { node, key } => {
                 let name = unknown_name(plan, node, texts.get(key));
-                let message = format!(
-                    "field `{name}`, which no schema names, holds a number beyond 64 bits; send it as a string"
-                );
+                let message = format!("field `{name}`, which no schema names, {NUMBER_RULE}");
                 (RejectionReason::OutOfRange, name, message)
             }
             Self::UnknownTwice { node, key } => {
                 let name = unknown_name(plan, node, texts.get(key));
-                let message = format!(
-                    "field `{name}`, which no schema names, gives one path twice (`a.b` and `b` in `a` are one); send each once"
-                );
+                let message = format!("field `{name}`, which no schema names, {PATH_RULE}");
                 (RejectionReason::DuplicateField, name, message)
             }
             Self::Rule { index, answered } => {
                 (RejectionReason::RuleViolated, String::new(), rule_message(plan, index, answered))
             }
-            whole => return whole.explain_record(plan),
         };
         Rejected { reason, field, schema: plan.name.clone(), message }
     }
+}
 
-    fn explain_record(self, plan: &Plan) -> Rejected {
+/// What ClickHouse's JSON asks of numbers, for a message.
+const NUMBER_RULE: &str = "holds a number beyond 64 bits; send that number as a string";
+
+/// What ClickHouse's JSON asks of paths, for a message.
+const PATH_RULE: &str = "gives one path twice (`a.b` and `b` in `a` are one); send each once";
+
+impl RecordFault {
+    fn explain(self, plan: &Plan) -> (RejectionReason, String, String) {
         let (reason, message) = match self {
             Self::Empty => (RejectionReason::EmptyRecord, "the record has no bytes; send a JSON object".to_owned()),
             Self::TooLarge => (
@@ -161,22 +172,17 @@ impl Fault {
                 RejectionReason::TooDeep,
                 format!("the record nests objects and arrays deeper than {MAXIMUM_DEPTH} levels; send it flatter"),
             ),
-            Self::EventTypeMissing => (
-                RejectionReason::EventTypeMissing,
-                format!("the event type is missing; send it as {}", plan.event_paths()),
-            ),
-            _ => (
-                RejectionReason::UnknownEventType,
-                "no EventSchema of the pipeline describes the event type; correct the type, or add a schema for it, \
-                 or set `unknownEvents` of the pipeline to Store or Drop"
-                    .to_owned(),
-            ),
+            Self::EventTypeMissing => {
+                let message = format!("the event type is missing; send it as {}", plan.event_paths());
+                return (RejectionReason::EventTypeMissing, plan.event_path().to_owned(), message);
+            }
+            Self::UnknownEventType => {
+                let message = "no EventSchema of the pipeline describes the event type; correct the type, or add a schema for it, \
+                     or set `unknownEvents` of the pipeline to Store or Drop";
+                return (RejectionReason::UnknownEventType, plan.event_path().to_owned(), message.to_owned());
+            }
         };
-        let field = match self {
-            Self::EventTypeMissing | Self::UnknownEventType => plan.event_path().to_owned(),
-            _ => String::new(),
-        };
-        Rejected { reason, field, schema: plan.name.clone(), message }
+        (reason, String::new(), message)
     }
 }
 
@@ -222,10 +228,8 @@ fn field_message(field: &FieldPlan, breach: Breach) -> String {
             field.constraints.pattern.as_deref().unwrap_or_default()
         ),
         Breach::Duplicate => format!("field `{name}` is given twice{}; send it once", field.alias_list()),
-        Breach::JsonNumber => format!("field `{name}` holds a number beyond 64 bits; send that number as a string"),
-        Breach::JsonTwice => {
-            format!("field `{name}` gives one path inside it twice (`a.b` and `b` in `a` are one); send each once")
-        }
+        Breach::JsonNumber => format!("field `{name}` {NUMBER_RULE}"),
+        Breach::JsonTwice => format!("field `{name}` {PATH_RULE}"),
     }
 }
 
@@ -247,7 +251,19 @@ fn envelope_message(name: &str, breach: Breach) -> String {
             "field `{name}` of the envelope is {found}; send a string for type and id, and for the time a time such as \
              2026-01-31T12:00:00Z, or seconds or milliseconds since 1970"
         ),
-        _ => format!(
+        Breach::Missing
+        | Breach::WrongElement { .. }
+        | Breach::BeyondType
+        | Breach::TooFine
+        | Breach::NoSuchTime
+        | Breach::BelowMinimum
+        | Breach::AboveMaximum
+        | Breach::TooShort
+        | Breach::TooLong
+        | Breach::NotInEnum
+        | Breach::PatternMismatch
+        | Breach::JsonNumber
+        | Breach::JsonTwice => format!(
             "field `{name}` of the envelope holds a time that does not exist or lies outside of the years 1900 to 2299; \
              send a time such as 2026-01-31T12:00:00Z"
         ),
@@ -260,7 +276,10 @@ fn rule_message(plan: &Plan, index: u16, answered: bool) -> String {
     if answered {
         format!("{message} (rule `{source}`); correct the event, or the rule")
     } else {
-        format!("{message} (rule `{source}` reads a field that the event lacks); send the field, or guard it with has()")
+        format!(
+            "{message} (rule `{source}` has no answer, as a field is missing or a calculation has no result); \
+             correct the event, or guard fields with has()"
+        )
     }
 }
 

@@ -208,7 +208,14 @@ impl FieldPlan {
             ScalarType::Date => "a day such as \"2026-01-31\"",
             ScalarType::DateTime | ScalarType::DateTime64 { .. } => "a time with a zone such as \"2026-01-31T12:00:00Z\"",
             ScalarType::Uuid => "a UUID such as \"01234567-89ab-cdef-0123-456789abcdef\"",
-            _ => "a whole number",
+            ScalarType::Int8
+            | ScalarType::Int16
+            | ScalarType::Int32
+            | ScalarType::Int64
+            | ScalarType::UInt8
+            | ScalarType::UInt16
+            | ScalarType::UInt32
+            | ScalarType::UInt64 => "a whole number",
         };
         format!("{array}{form} ({})", self.field_type)
     }
@@ -229,10 +236,18 @@ impl FieldPlan {
             ScalarType::DateTime => "1970-01-01T00:00:00Z to 2106-02-07T06:28:15Z".to_owned(),
             ScalarType::DateTime64 { precision: 9 } => "1900 to 2262-04-11T23:47:16Z".to_owned(),
             ScalarType::DateTime64 { .. } => "1900 to 2299".to_owned(),
-            integer => match literal::integer_bounds(integer) {
-                Some((least, greatest)) => format!("{least} to {greatest}"),
-                None => String::new(),
-            },
+            ScalarType::String | ScalarType::Bool | ScalarType::Uuid => String::new(),
+            ScalarType::Int8
+            | ScalarType::Int16
+            | ScalarType::Int32
+            | ScalarType::Int64
+            | ScalarType::UInt8
+            | ScalarType::UInt16
+            | ScalarType::UInt32
+            | ScalarType::UInt64 => {
+                let (least, greatest) = literal::integer_bounds(scalar).unwrap_or_default();
+                format!("{least} to {greatest}")
+            }
         }
     }
 
@@ -288,9 +303,6 @@ fn default_of(literal: Literal) -> Default {
 
 /// The moment of ticks of a type of times.
 pub(crate) fn moment_of(ticks: i64, scalar: ScalarType) -> (Moment, u8) {
-    let precision = match scalar {
-        ScalarType::DateTime64 { precision } => precision,
-        _ => 0,
-    };
+    let precision = if let ScalarType::DateTime64 { precision } = scalar { precision } else { 0 };
     (Moment::of_ticks(ticks, precision), precision)
 }

@@ -27,7 +27,7 @@ enum Store {
     Text { bytes: Vec<u8>, missing: &'static [u8] },
     Dictionary(Dictionary),
     /// Arrays: where each ends, counted in elements.
-    List { ends: Vec<u64>, elements: Box<Store> },
+    List { ends: Vec<u64>, elements: Box<Self> },
 }
 
 /// One column of a batch.

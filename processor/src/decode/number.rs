@@ -12,7 +12,7 @@ pub(crate) enum NumberFault {
     TooFine,
 }
 
-/// Largest power of ten in a `u128`.
+/// Largest power of ten in an `i128`.
 const MAXIMUM_POWER: i64 = 38;
 
 /// Returns the whole number that `text` writes with sign and digits only; `None` when it is beyond 128 bits.
@@ -99,8 +99,10 @@ impl<'a> Parts<'a> {
                 .ok_or(NumberFault::TooLarge)?;
         }
         if shift > 0 && magnitude != 0 {
-            let power = if shift <= MAXIMUM_POWER { power_of_ten(shift as u8) } else { i128::MAX };
-            magnitude = magnitude.checked_mul(power).ok_or(NumberFault::TooLarge)?;
+            if shift > MAXIMUM_POWER {
+                return Err(NumberFault::TooLarge);
+            }
+            magnitude = magnitude.checked_mul(power_of_ten(shift as u8)).ok_or(NumberFault::TooLarge)?;
         }
         Ok(if self.negative { -magnitude } else { magnitude })
     }

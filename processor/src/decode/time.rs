@@ -159,11 +159,8 @@ fn fraction(text: &[u8]) -> Result<(u32, &[u8]), TimeFault> {
     if n_digits == 0 {
         return Err(TimeFault::NotATime);
     }
-    let mut nanoseconds = 0;
-    for place in 0..9 {
-        let digit = if place < n_digits { digits[place] - b'0' } else { 0 };
-        nanoseconds = nanoseconds * 10 + u32::from(digit);
-    }
+    let kept = digits[..n_digits].iter().map(|digit| digit - b'0').chain(std::iter::repeat(0)).take(9);
+    let nanoseconds = kept.fold(0, |nanoseconds, digit| nanoseconds * 10 + u32::from(digit));
     Ok((nanoseconds, &digits[n_digits..]))
 }
 
