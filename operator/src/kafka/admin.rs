@@ -124,12 +124,10 @@ impl Clients {
 
     /// Returns the code of a refused password among what the metadata client has met.
     fn seen_refusal(&self) -> Option<Code> {
-        const MOST_EVENTS: usize = 200;
-        let events = std::iter::from_fn(|| self.metadata.poll(Duration::ZERO)).take(MOST_EVENTS);
-        events
-            .filter_map(Result::err)
-            .filter_map(|error| code(&error))
-            .find(|code| *code == Code::Authentication)
+        // A log line in between comes back as nothing, so nothing is not yet the end.
+        const MOST_EVENTS: usize = 500;
+        let errors = (0..MOST_EVENTS).filter_map(|_| self.metadata.poll(Duration::ZERO)?.err());
+        errors.filter_map(|error| code(&error)).find(|code| *code == Code::Authentication)
     }
 
     /// Returns partitions and replicas of a topic; none when it does not exist.

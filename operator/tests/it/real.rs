@@ -7,6 +7,7 @@ mod tables;
 mod topics;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crds::conditions::Reason;
@@ -101,6 +102,31 @@ async fn a_property_that_librdkafka_does_not_know_is_named() {
     let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
     assert_eq!(error.reason(), Reason::KafkaRejected);
     assert!(text.contains("sasl.pasword") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wrong_kafka_password_is_refused_and_the_right_one_heals() {
+    const PASSWORD: &str = "sasl.password";
+    let host = variable("KAFKA").rsplit_once(':').map(|(host, _)| host.to_owned()).unwrap();
+    let password = Arc::new(Mutex::new("wrong".to_owned()));
+    let properties: BTreeMap<String, String> = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", "tributary"),
+        (PASSWORD, ""),
+    ]
+    .map(|(key, value)| (key.into(), value.into()))
+    .into();
+    let current = Arc::clone(&password);
+    let topics = AdminTopics::new(Box::new(move || {
+        let mut properties = properties.clone();
+        properties.insert(PASSWORD.into(), current.lock().unwrap().clone());
+        Ok(KafkaConnection { bootstrap: format!("{host}:9094"), properties })
+    }));
+    let error = topics.describe(&["a".to_owned()]).await.unwrap_err();
+    assert_eq!((error.reason(), error.is_transient()), (Reason::KafkaAuthFailed, false), "{error}");
+    *password.lock().unwrap() = "tributary-development".into();
+    assert_eq!(topics.describe(&["a".to_owned()]).await.unwrap(), []);
 }
 
 #[tokio::test]
