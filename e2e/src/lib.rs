@@ -18,6 +18,8 @@ pub mod cluster;
 #[cfg(feature = "proof")]
 pub mod connections;
 #[cfg(feature = "proof")]
+pub mod host;
+#[cfg(feature = "proof")]
 pub mod install;
 #[cfg(feature = "proof")]
 pub mod kafka;

@@ -14,6 +14,7 @@ use super::{Demo, NAMESPACE};
 use crate::clickhouse::table;
 use crate::generator::expected::Expected;
 use crate::generator::{App, Generator, Request};
+use crate::host::{self, Usage};
 use crate::kafka::Load;
 
 /// How long nothing may move before the demo gives up.
@@ -37,9 +38,39 @@ impl Demo {
             let (kafka, topic) = (self.kafka.clone(), topic(app));
             tokio::spawn(async move { kafka.send(&topic, Generator::new(request), load).await })
         });
+        let before = self.usage().await?;
         self.watch_load(&sent, events * 2).await?;
         let [ios, android] = sending;
-        Ok([ios.await??, android.await??])
+        let expected = [ios.await??, android.await??];
+        self.show_cost(before, events * 2).await?;
+        Ok(expected)
+    }
+
+    /// What the processors have used so far, where their processes run on this machine.
+    async fn usage(&self) -> Result<Usage> {
+        let mut processes = Vec::new();
+        for app in App::ALL {
+            for pod in self.cluster.processors(NAMESPACE, app.pipeline()).await? {
+                processes.extend(host::processes(&pod.metadata.uid.unwrap_or_default(), "processor"));
+            }
+        }
+        Ok(host::usage(&processes))
+    }
+
+    async fn show_cost(&mut self, before: Usage, events: u64) -> Result<()> {
+        let after = self.usage().await?;
+        if after.n_processes == 0 {
+            return Ok(());
+        }
+        let seconds = after.cpu_seconds - before.cpu_seconds;
+        let text = format!(
+            "   the {} processors used {seconds:.2} CPU seconds ({} events each) and at most {} MiB of memory each, {} MiB before",
+            after.n_processes,
+            thousands((events as f64 / seconds.max(0.01)) as u64),
+            after.peak_memory >> 20,
+            before.memory >> 20
+        );
+        Ok(self.screen.line(&text)?)
     }
 
     async fn watch_load(&mut self, sent: &PerApp<Arc<AtomicU64>>, events: u64) -> Result<()> {

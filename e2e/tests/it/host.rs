@@ -1,28 +1,13 @@
-//! The host's view of our own pods, and of the environment's parts: which processes they are, so that a test can end exactly those.
+//! What tests break: processes of our own pods, parts of the environment.
 //!
-//! In: the uid of a pod, or the name of a part. Out: processes ended by their pid. Nothing is ever looked for by name alone.
+//! In: the uid of a pod, or the name of a part. Out: processes ended by their pid, parts stopped and started.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use e2e::environment::settings::Settings;
+use e2e::host::processes;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-/// The processes of a program in a pod, found by the pod's control group.
-pub(crate) fn processes(pod_uid: &str, program: &str) -> Vec<Pid> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let group = format!("pod{pod_uid}");
-    let is_ours = |pid: &i32| {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        read("cgroup").contains(&group) && read("comm").trim() == program
-    };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(is_ours)
-        .map(Pid::from_raw)
-        .collect()
-}
 
 /// Ends the processes of a program in a pod with -9; false when there is none just now.
 pub(crate) fn kill_processes(pod_uid: &str, program: &str) -> Result<bool> {
