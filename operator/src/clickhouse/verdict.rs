@@ -10,16 +10,13 @@ use clickhouse::error::Error as ClientError;
 use super::ClickHouseError;
 
 /// Judges an error of the client.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other one is about the form of question or answer")]
 pub(super) fn judge(action: String, error: ClientError) -> ClickHouseError {
     match error {
         ClientError::BadResponse(text) => judge_text(action, &text),
         ClientError::Network(_) | ClientError::TimedOut => {
             ClickHouseError::Unreachable { action, source: Box::new(error) }
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "every other one is about the form of question or answer"
-        )]
         other => ClickHouseError::Rejected {
             action,
             remedy: "check clickhouse.url in the Helm values: it must be ClickHouse's HTTP interface",

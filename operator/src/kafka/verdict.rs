@@ -8,13 +8,10 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use super::KafkaError;
 
 /// Returns the code behind an error of the client; none when it never came to a request.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the client knows the code of all others that have one")]
 pub(super) fn code(error: &ClientError) -> Option<Code> {
     match error {
         ClientError::AdminOp(code) => Some(*code),
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the client knows the code of all others that have one"
-        )]
         other => other.rdkafka_error_code(),
     }
 }
@@ -33,10 +30,6 @@ pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
             remedy: "check kafka.properties in the Helm values and the `kafka.<property>` files of the connection Secret",
             source: format!("librdkafka refuses the value of property `{key}`").into(),
         },
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "whatever else never came to a request is a wrong connection"
-        )]
         (None, error) => KafkaError::Rejected {
             action,
             remedy: "check kafka.properties in the Helm values and the `kafka.<property>` files of the connection Secret",
@@ -46,6 +39,7 @@ pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
 }
 
 /// Judges the code of an answer.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other code is an answer to what is asked here")]
 pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
     let (action, source) = (action.to_owned(), Box::new(code));
     let remedy = match code {
@@ -96,10 +90,6 @@ pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
         Code::TopicDeletionDisabled => {
             "set spec.deletionPolicy to Retain, or delete.topic.enable on the brokers"
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "no other code is an answer to what is asked here"
-        )]
         _ => "check the brokers' logs and the operator's log",
     };
     KafkaError::Rejected { action, remedy, source }

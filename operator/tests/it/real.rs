@@ -3,6 +3,8 @@
 //! In: `KAFKA`, `CLICKHOUSE_URL`, `CLICKHOUSE_USER`, `CLICKHOUSE_PASSWORD`; a missing one fails the test, nothing is skipped.
 //! Besides the contract: what only a real network can do, which is not to answer or to refuse a password.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this whole crate is a test")]
+
 mod tables;
 mod topics;
 
