@@ -3,6 +3,8 @@
 //! In: YAML. Out: [`AnalyticsPipelineSpec`], near the input; the operator's `Plan` is what it means.
 //! Not here: which Kafka and which ClickHouse. That is the platform team's, in the Helm values.
 
+#![expect(clippy::duplicated_attributes, reason = "every column of kubectl get has a type of its own")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;

@@ -3,6 +3,8 @@
 //! In: YAML. Out: [`EventSchemaSpec`], near the input; [`crate::schema::Schema`] is what it means.
 //! Not here: checks between objects; what needs other objects is a condition, set by the operator.
 
+#![expect(clippy::duplicated_attributes, reason = "every column of kubectl get has a type of its own")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;

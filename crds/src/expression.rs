@@ -23,6 +23,15 @@ use crate::schema::problems::Problem;
 /// Name of the only variable.
 pub const ROOT: &str = "event";
 
+/// Greatest length of a source text, as the definitions bound it, in bytes.
+const SOURCE_LENGTH: usize = 4 * 1024;
+
+/// Stack for parsing one expression.
+const STACK: usize = 256 << 20;
+
+/// Greatest nesting of a program: evaluation recurses too, on ordinary stacks.
+const DEPTH: usize = 64;
+
 /// Functions and types of CEL, built once: that costs more than an evaluation.
 static ENVIRONMENT: LazyLock<Arc<Env>> =
     LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
@@ -43,9 +52,23 @@ impl Expression {
     /// not fit, or is not true or false. One problem tells them all; its `field` is empty, as the caller knows where the
     /// text stands.
     pub fn parse(source: &str, known: &[&Field]) -> Result<Self, Problem> {
-        let program = compile(source)?;
-        let references = check::check(source, &program, known)?;
-        Ok(Self { source: source.to_owned(), program: Arc::new(program), references })
+        if source.len() > SOURCE_LENGTH {
+            let message = format!("an expression has at most {SOURCE_LENGTH} bytes; say it in several rules");
+            return Err(Problem::new("", message));
+        }
+        // The parser recurses with the text. A thread of its own keeps a hostile text from ending the process that all
+        // other objects live in: by its stack, and by its end when the parser panics.
+        let examined = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("cel".to_owned()).stack_size(STACK);
+            builder.spawn_scoped(scope, || examine(source, known)).map(std::thread::ScopedJoinHandle::join)
+        });
+        match examined {
+            Ok(Ok(expression)) => expression,
+            Ok(Err(_)) | Err(_) => Err(Problem::new(
+                "",
+                format!("expression `{source}` cannot be examined; write it more simply"),
+            )),
+        }
     }
 
     /// Returns the paths of the fields that the expression reads, each once.
@@ -97,6 +120,16 @@ pub fn timestamp(nanoseconds: i128) -> Option<Value> {
     let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
     let rest = u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?;
     chrono::DateTime::from_timestamp(seconds, rest).map(|time| Value::Timestamp(time.fixed_offset()))
+}
+
+fn examine(source: &str, known: &[&Field]) -> Result<Expression, Problem> {
+    let program = compile(source)?;
+    if check::depth(program.expression()) > DEPTH {
+        let message = format!("expression is nested deeper than {DEPTH} levels; say it in several rules");
+        return Err(Problem::new("", message));
+    }
+    let references = check::check(source, &program, known)?;
+    Ok(Expression { source: source.to_owned(), program: Arc::new(program), references })
 }
 
 fn compile(source: &str) -> Result<Program, Problem> {

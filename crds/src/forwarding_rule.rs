@@ -4,6 +4,8 @@
 //! Not here: whether the address may be reached. CEL refuses what is wrong in itself; the operator and, at connect
 //! time, the processor refuse what the platform team does not allow.
 
+#![expect(clippy::duplicated_attributes, reason = "every column of kubectl get has a type of its own")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;

@@ -66,3 +66,6 @@ pub struct RuleReport {
     /// Records not read yet.
     pub lag: i64,
 }
+
+#[cfg(test)]
+mod tests;

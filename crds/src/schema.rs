@@ -13,7 +13,7 @@ mod field_type;
 pub mod literal;
 pub mod problems;
 
-use crate::event_schema::{EventSchemaSpec, UnknownFields};
+use crate::event_schema::{EventSchemaSpec, FieldSpec, UnknownFields};
 use crate::expression::Expression;
 use field::Field;
 use problems::Problems;
@@ -66,10 +66,10 @@ impl Schema {
         let complete = fields.len() == spec.fields.len();
         let known: Vec<&Field> = fields.iter().collect();
         let mut rules = Vec::new();
-        for rule in &spec.rules {
+        for (index, rule) in spec.rules.iter().enumerate() {
             match Expression::parse(&rule.rule, &known) {
                 Ok(expression) => rules.push(Rule { expression, message: rule.message.clone() }),
-                Err(problem) if complete => problems.0.push(problem),
+                Err(problem) if complete => problems.add(format!("rules[{index}]"), problem.message),
                 Err(_) => {}
             }
         }
@@ -102,17 +102,13 @@ fn check_event_names(event: &str, aliases: &[String], problems: &mut Problems) {
 
 /// Finds what two fields do to each other: one path or column for both, or one inside the other.
 fn check_between_fields(spec: &EventSchemaSpec, problems: &mut Problems) {
-    let names = spec.fields.iter().map(|field| (field.name.as_str(), field.name.as_str()));
-    let aliases = spec
-        .fields
-        .iter()
-        .flat_map(|field| field.aliases.iter().map(|alias| (alias.as_str(), field.name.as_str())));
-    let paths: Vec<(&str, &str)> = names.chain(aliases).collect();
-    for (index, (path, owner)) in paths.iter().enumerate() {
-        for (earlier, earlier_owner) in &paths[..index] {
-            if let Some(message) = clash(path, owner, earlier, earlier_owner) {
-                problems.add(*owner, message);
-            }
+    let mut paths: Vec<Path<'_>> =
+        spec.fields.iter().enumerate().flat_map(|(index, field)| Path::of(index, field)).collect();
+    // A name has the older claim on a path than any alias, so that the alias is blamed.
+    paths.sort_by_key(|path| path.alias);
+    for (index, path) in paths.iter().enumerate() {
+        for message in paths[..index].iter().filter_map(|earlier| path.clash(earlier)) {
+            problems.add(path.field, message);
         }
     }
     for (index, field) in spec.fields.iter().enumerate() {
@@ -127,33 +123,51 @@ fn check_between_fields(spec: &EventSchemaSpec, problems: &mut Problems) {
     }
 }
 
-/// Says why a path of a field cannot stand beside an earlier path of another or the same field.
-fn clash(path: &str, owner: &str, earlier: &str, earlier_owner: &str) -> Option<String> {
-    if path == earlier {
-        let both_names = path == owner && earlier == earlier_owner;
-        return Some(if both_names {
-            "two fields have this name; remove or rename one of them".to_owned()
-        } else if owner == earlier_owner {
-            format!("the alias `{path}` is already the field's name or another alias; remove it")
+/// A place in the event that belongs to a field.
+struct Path<'a> {
+    text: &'a str,
+    alias: bool,
+    /// Which field of the spec, and its name.
+    index: usize,
+    field: &'a str,
+}
+
+impl<'a> Path<'a> {
+    fn of(index: usize, field: &'a FieldSpec) -> impl Iterator<Item = Self> {
+        let path = move |text: &'a str, alias| Self { text, alias, index, field: &field.name };
+        [path(&field.name, false)].into_iter().chain(field.aliases.iter().map(move |alias| path(alias, true)))
+    }
+
+    /// Says why this path cannot stand beside an earlier one.
+    fn clash(&self, earlier: &Self) -> Option<String> {
+        let (path, other) = (self.text, earlier.text);
+        let same_field = self.index == earlier.index;
+        if path == other {
+            return Some(if same_field {
+                format!("the alias `{path}` is already the field's name or another alias; remove it")
+            } else if self.alias || earlier.alias {
+                format!(
+                    "the path `{path}` already belongs to field `{}`; remove it from one of the two",
+                    earlier.field
+                )
+            } else {
+                "two fields have this name; remove or rename one of them".to_owned()
+            });
+        }
+        let inside =
+            |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+        let word = if inside(path, other) {
+            "lies inside"
+        } else if inside(other, path) {
+            "contains"
         } else {
-            format!(
-                "the path `{path}` already belongs to field `{earlier_owner}`; remove it from one of the two"
-            )
-        });
+            return None;
+        };
+        (!same_field).then(|| {
+            let field = earlier.field;
+            format!("the path `{path}` {word} `{other}` of field `{field}`; remove one of them: a value has one column")
+        })
     }
-    if owner == earlier_owner {
-        return None;
-    }
-    let inside =
-        |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    if inside(path, earlier) {
-        return Some(format!(
-            "the path `{path}` lies inside `{earlier}` of field `{earlier_owner}`; remove one of them: a value has one column"
-        ));
-    }
-    inside(earlier, path).then(|| {
-        format!("the path `{path}` contains `{earlier}` of field `{earlier_owner}`; remove one of them: a value has one column")
-    })
 }
 
 #[cfg(test)]

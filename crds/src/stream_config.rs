@@ -178,3 +178,6 @@ pub struct EgressConfig {
     /// Networks in CIDR form that are allowed although they are private. Example: `10.20.0.0/16`.
     pub allowed_networks: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

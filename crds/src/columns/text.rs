@@ -127,11 +127,12 @@ impl FromStr for ColumnType {
             "JSON" => return Ok(Self::Json),
             _ => {}
         }
+        let unknown = |_| UnknownColumnType(text.to_owned());
         if let Some(scalar) = inside(text, "Nullable") {
-            return scalar.parse().map(Self::Nullable);
+            return scalar.parse().map(Self::Nullable).map_err(unknown);
         }
         if let Some(scalar) = inside(text, "Array") {
-            return scalar.parse().map(Self::Array);
+            return scalar.parse().map(Self::Array).map_err(unknown);
         }
         text.parse().map(Self::Plain)
     }

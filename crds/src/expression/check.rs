@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::objects::ValueType;
 use cel::{Context, ExecutionError, Program, Value};
 
@@ -58,6 +58,31 @@ pub(super) fn check(source: &str, program: &Program, known: &[&Field]) -> Result
         return Ok(walk.references);
     }
     Err(Problem::new("", format!("expression `{source}`: {}", walk.problems.join("; "))))
+}
+
+/// Returns the levels of a program.
+pub(super) fn depth(node: &IdedExpr) -> usize {
+    let deepest = |nodes: &mut dyn Iterator<Item = &IdedExpr>| nodes.map(depth).max().unwrap_or(0);
+    1 + match &node.expr {
+        Expr::Select(select) => depth(&select.operand),
+        Expr::Call(call) => deepest(&mut call.target.as_deref().into_iter().chain(&call.args)),
+        Expr::Comprehension(inner) => {
+            let parts =
+                [&inner.iter_range, &inner.accu_init, &inner.loop_cond, &inner.loop_step, &inner.result];
+            deepest(&mut parts.into_iter())
+        }
+        Expr::List(list) => deepest(&mut list.elements.iter()),
+        Expr::Map(map) => map.entries.iter().map(|entry| entry_depth(&entry.expr)).max().unwrap_or(0),
+        Expr::Struct(inner) => inner.entries.iter().map(|entry| entry_depth(&entry.expr)).max().unwrap_or(0),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 0,
+    }
+}
+
+fn entry_depth(entry: &EntryExpr) -> usize {
+    match entry {
+        EntryExpr::StructField(field) => depth(&field.value),
+        EntryExpr::MapEntry(entry) => depth(&entry.key).max(depth(&entry.value)),
+    }
 }
 
 struct Walk<'a> {
@@ -113,10 +138,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn entry(&mut self, entry: &'a cel::common::ast::EntryExpr) {
+    fn entry(&mut self, entry: &'a EntryExpr) {
         match entry {
-            cel::common::ast::EntryExpr::StructField(field) => self.visit(&field.value),
-            cel::common::ast::EntryExpr::MapEntry(entry) => {
+            EntryExpr::StructField(field) => self.visit(&field.value),
+            EntryExpr::MapEntry(entry) => {
                 self.visit(&entry.key);
                 self.visit(&entry.value);
             }

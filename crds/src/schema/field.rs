@@ -133,7 +133,8 @@ fn check_name(spec: &FieldSpec, column: &str, problems: &mut Problems) {
             format!("the column `{column}` is longer than {COLUMN_NAME_LENGTH} characters; rename the field and list this name in `aliases`"),
         );
     }
-    if crate::columns::ENVELOPE.contains(&column) || column == crate::columns::EXTRA {
+    let reserved = !column.starts_with('_') && crate::columns::ENVELOPE.contains(&column);
+    if reserved || column == crate::columns::EXTRA {
         problems.add(
             &spec.name,
             format!("the column `{column}` belongs to every table; rename the field and list this name in `aliases`, or leave the field out"),
