@@ -1,0 +1,99 @@
+//! Connection: the folder with the passwords of Kafka and ClickHouse, as the platform team mounted it.
+//!
+//! In: `clickhouse-user`, `clickhouse-password`, `kafka.<property>`, one file each. Out: the files by name, read anew on each
+//! use, so that a rotation heals by itself. They become the processor's Secret.
+//! Not here: what the values mean; the gateways read them themselves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crds::conditions::{ConditionType, Reason};
+
+use crate::clickhouse::ClickHouseConnection;
+use crate::fault::{Cure, Fault};
+use crate::kafka::KafkaConnection;
+use crate::settings::Settings;
+
+/// Largest file that is taken for a password or a certificate.
+const LARGEST_FILE: u64 = 256 * 1024;
+/// How the files begin that are librdkafka properties.
+const KAFKA_PREFIX: &str = "kafka.";
+
+/// The folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read `{}` of the connection folder", path.display())]
+pub struct ConnectionError {
+    path: PathBuf,
+    #[source]
+    source: std::io::Error,
+}
+
+impl ConnectionError {
+    /// Returns what the users see: not their fault, and mended by the platform team.
+    pub fn fault(&self) -> Fault {
+        Fault::new(
+            ConditionType::ProcessorReady,
+            Reason::SecretNotFound,
+            Cure::Retry,
+            format!(
+                "the operator cannot read its connection Secret at {}: {}; the platform team mends it (`connection.secretName` of the Helm values)",
+                self.path.display(),
+                self.source
+            ),
+        )
+    }
+}
+
+/// Reads the files of the folder, by name.
+pub async fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, ConnectionError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ConnectionError { path, source }
+    };
+    let mut files = BTreeMap::new();
+    let mut entries = tokio::fs::read_dir(folder).await.map_err(failed(folder))?;
+    while let Some(entry) = entries.next_entry().await.map_err(failed(folder))? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // A mounted Secret keeps its versions in folders that begin with two dots.
+        if !(name.starts_with("clickhouse-") || name.starts_with(KAFKA_PREFIX)) {
+            continue;
+        }
+        let path = entry.path();
+        let metadata = tokio::fs::metadata(&path).await.map_err(failed(&path))?;
+        if metadata.is_file() && metadata.len() <= LARGEST_FILE {
+            files.insert(name, tokio::fs::read(&path).await.map_err(failed(&path))?);
+        }
+    }
+    Ok(files)
+}
+
+/// Reads how to reach Kafka; where nothing in the folder is for Kafka, it is reached without secrets.
+pub fn kafka(settings: &Settings) -> Result<KafkaConnection, std::io::Error> {
+    let mut properties = settings.kafka_properties();
+    for entry in std::fs::read_dir(&settings.connection_dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(property) = name.strip_prefix(KAFKA_PREFIX) {
+            properties.insert(property.to_owned(), text(&entry.path())?);
+        }
+    }
+    Ok(KafkaConnection { bootstrap: settings.kafka_bootstrap.clone(), properties })
+}
+
+/// Reads how to reach ClickHouse.
+pub fn clickhouse(settings: &Settings) -> Result<ClickHouseConnection, std::io::Error> {
+    let file = |name: &str| text(&settings.connection_dir.join(name));
+    Ok(ClickHouseConnection {
+        url: settings.clickhouse_url.clone(),
+        user: file("clickhouse-user")?,
+        password: file("clickhouse-password")?,
+    })
+}
+
+/// Reads a value; editors and `kubectl create secret --from-file` leave a line end behind it.
+fn text(path: &Path) -> Result<String, std::io::Error> {
+    Ok(std::fs::read_to_string(path)?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Context: all that a controller reaches outside itself: apiserver, Kafka, ClickHouse, processors, clock.
+//!
+//! In: settings and gateways, made once in `main.rs`. Out: one value that every reconcile gets.
+//! Reads of Kafka and ClickHouse go through here, so that a failure becomes the same [`Fault`] everywhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::conditions::ConditionType;
+use jiff::Timestamp;
+
+use crate::clickhouse::table::{ActualTable, TableName};
+use crate::clickhouse::{ClickHouseError, Tables};
+use crate::connection;
+use crate::fault::{Cure, Fault};
+use crate::kafka::topic::Topic;
+use crate::kafka::{KafkaError, Topics};
+use crate::kubernetes::Kubernetes;
+use crate::metrics::Metrics;
+use crate::objects::Stores;
+use crate::processors::Reports;
+use crate::report::{Chain, Reporter};
+use crate::retries::Retries;
+use crate::settings::Settings;
+
+/// How long to wait before a topic that ought to be there is called missing: brokers learn of a new topic one after another.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// All that a controller reaches outside itself.
+#[derive(Clone)]
+pub struct Context {
+    /// What the platform team decides.
+    pub settings: Arc<Settings>,
+    /// The apiserver.
+    pub kubernetes: Kubernetes,
+    /// The three kinds, as the watches last showed them.
+    pub stores: Stores,
+    /// Kafka.
+    pub topics: Arc<dyn Topics>,
+    /// ClickHouse.
+    pub tables: Arc<dyn Tables>,
+    /// What processors say of themselves.
+    pub reports: Arc<dyn Reports>,
+    /// Tells what became of objects.
+    pub reporter: Arc<Reporter>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// How often objects failed in a row.
+    pub retries: Arc<Retries>,
+    /// The time.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Context {
+    /// Reads topics; those that do not exist are left out.
+    pub async fn describe_topics(&self, names: &[String]) -> Result<Vec<Topic>, Fault> {
+        self.topics.describe(names).await.map_err(|error| kafka_fault(&error))
+    }
+
+    /// Reads topics of which one was just found missing though it ought to be there.
+    pub async fn describe_topics_again(&self, names: &[String]) -> Result<Vec<Topic>, Fault> {
+        tokio::time::sleep(SECOND_LOOK).await;
+        self.describe_topics(names).await
+    }
+
+    /// Returns whether a topic exists.
+    pub async fn has_topic(&self, name: &str) -> Result<bool, Fault> {
+        let found = self.topics.describe(&[name.to_owned()]).await.map_err(|error| kafka_fault(&error))?;
+        Ok(!found.is_empty())
+    }
+
+    /// Reads a table.
+    pub async fn describe_table(&self, name: &TableName) -> Result<Option<ActualTable>, Fault> {
+        self.tables.describe(name).await.map_err(|error| clickhouse_fault(&error))
+    }
+
+    /// Reads the files of the connection folder.
+    pub async fn connection(&self) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
+        connection::read(&self.settings.connection_dir).await.map_err(|error| error.fault())
+    }
+}
+
+/// Returns what the users see when Kafka fails. Only what Kafka refuses may be theirs to mend; all else is somebody's who
+/// never sees the object, and goes by itself once mended.
+pub fn kafka_fault(error: &KafkaError) -> Fault {
+    let cure = if matches!(error, KafkaError::Rejected { .. }) { Cure::Change } else { Cure::Retry };
+    Fault::new(ConditionType::TopicReady, error.reason(), cure, Chain(error).to_string())
+}
+
+/// Returns what the users see when ClickHouse fails; see [`kafka_fault`].
+pub fn clickhouse_fault(error: &ClickHouseError) -> Fault {
+    let cure = if matches!(error, ClickHouseError::Rejected { .. }) { Cure::Change } else { Cure::Retry };
+    Fault::new(ConditionType::TableReady, error.reason(), cure, Chain(error).to_string())
+}

@@ -1,0 +1,213 @@
+//! Check: whether a ForwardingRule can be passed to a processor. Pure, and all that is wrong is told at once.
+//!
+//! In: the rule and what was gathered. Out: [`Checked`], or the faults.
+//! Not here: whether the destination answers; the processor finds that out, and `status.rs` tells it.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crds::ForwardingRule;
+use crds::conditions::{ConditionType, Reason};
+use crds::expression::Expression;
+use crds::forwarding_rule::{DestinationType, KafkaDestination, WebhookDestination};
+use crds::quantities::parse_duration;
+use crds::schema::field::Field;
+use crds::shared::SecretKeyReference;
+use crds::stream_config::{EgressConfig, RuleConfig, WebhookConfig};
+use kube::ResourceExt;
+
+use crate::destination_url;
+use crate::event_schema::in_force::{self, InForce};
+use crate::fault::{Cure, Fault};
+use crate::forwarding_rule::gather::Gathered;
+use crate::objects::Found;
+use crate::secret::{SecretValue, value_of};
+
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How the text of a signing secret begins, as Standard Webhooks say.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// A rule that can be passed to a processor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// What the processor is told.
+    pub config: RuleConfig,
+    /// The Secret that the pod mounts, and a value whose change restarts it.
+    pub secret: Option<(SecretKeyReference, Vec<u8>)>,
+}
+
+/// Checks a rule.
+pub fn check(rule: &ForwardingRule, gathered: &Gathered, egress: &EgressConfig) -> Result<Checked, Vec<Fault>> {
+    let mut faults = check_source(rule, gathered);
+    let namespace = rule.namespace().unwrap_or_default();
+    let destination = &rule.spec.destination;
+    let mut config = RuleConfig {
+        name: rule.name_any(),
+        uid: rule.uid().unwrap_or_default(),
+        events: rule.spec.events.clone(),
+        when: rule.spec.when.clone(),
+        start: rule.spec.start,
+        kind: destination.kind,
+        webhook: None,
+        topic: None,
+    };
+    let mut secret = None;
+    match (destination.kind, &destination.webhook, &destination.kafka) {
+        (DestinationType::Webhook, Some(webhook), _) => {
+            config.webhook = check_webhook(webhook, egress).map_err(|mut more| faults.append(&mut more)).ok();
+            match check_secret(webhook, gathered.secret.as_ref(), &namespace) {
+                Ok(value) => secret = Some((webhook.secret_ref.clone(), value)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        (DestinationType::Kafka, _, Some(kafka)) => {
+            faults.extend(check_topic(kafka, gathered, &namespace));
+            config.topic = Some(kafka.topic.clone());
+        }
+        (DestinationType::Webhook, None, _) => faults.push(Fault::spec("`spec.destination.webhook` must be set for type Webhook")),
+        (DestinationType::Kafka, _, None) => faults.push(Fault::spec("`spec.destination.kafka` must be set for type Kafka")),
+    }
+    if faults.is_empty() { Ok(Checked { config, secret }) } else { Err(faults) }
+}
+
+/// Checks pipeline, events and `when`.
+fn check_source(rule: &ForwardingRule, gathered: &Gathered) -> Vec<Fault> {
+    let name = &rule.spec.pipeline.name;
+    let waits = |message| vec![Fault::dependency(Reason::DependencyNotReady, message)];
+    match &gathered.pipeline {
+        Found::Missing => {
+            return waits(format!("AnalyticsPipeline `{name}` does not exist in this namespace; apply it"));
+        }
+        Found::Unreadable => return waits(format!("AnalyticsPipeline `{name}` cannot be read; see its status")),
+        Found::Object(_) => {}
+    }
+    let schemas = match in_force::in_force(&gathered.schemas) {
+        Ok(schemas) => schemas,
+        Err(faults) => {
+            let messages: Vec<_> = faults.into_iter().map(|fault| fault.message).collect();
+            return waits(format!("the schemas of AnalyticsPipeline `{name}` are not ready: {}", messages.join("; ")));
+        }
+    };
+    let mut faults = Vec::new();
+    for event in &rule.spec.events {
+        if !schemas.iter().any(|schema| schema.schema.event == *event) {
+            faults.push(Fault::spec(unknown_event(event, name, &schemas)));
+        }
+    }
+    if let Some(when) = &rule.spec.when {
+        let chosen = schemas
+            .iter()
+            .filter(|schema| rule.spec.events.is_empty() || rule.spec.events.contains(&schema.schema.event));
+        let fields: Vec<&Field> = chosen.flat_map(|schema| &schema.schema.fields).collect();
+        if let Err(problem) = Expression::parse(when, &distinct(&fields)) {
+            faults.push(Fault::spec(format!("`spec.when`: {}", problem.message)));
+        }
+    }
+    faults
+}
+
+/// Two events that share a field give it one type in one table; one of them stands for both.
+fn distinct<'a>(fields: &[&'a Field]) -> Vec<&'a Field> {
+    let mut distinct: Vec<&Field> = Vec::new();
+    for field in fields {
+        if !distinct.iter().any(|known| known.path == field.path) {
+            distinct.push(field);
+        }
+    }
+    distinct
+}
+
+fn unknown_event(event: &str, pipeline: &str, schemas: &[InForce]) -> String {
+    let alias_of = schemas.iter().find(|schema| schema.schema.event_aliases.iter().any(|alias| alias == event));
+    match alias_of {
+        Some(schema) => format!(
+            "`spec.events`: `{event}` is an alias; name the event type `{}` instead",
+            schema.schema.event
+        ),
+        None => {
+            let known: Vec<_> = schemas.iter().map(|schema| format!("`{}`", schema.schema.event)).collect();
+            format!(
+                "`spec.events`: no schema of AnalyticsPipeline `{pipeline}` describes `{event}`; it has {}",
+                known.join(", ")
+            )
+        }
+    }
+}
+
+fn check_webhook(webhook: &WebhookDestination, egress: &EgressConfig) -> Result<WebhookConfig, Vec<Fault>> {
+    let mut faults = Vec::new();
+    if let Err(rule) = destination_url::check(&webhook.url, egress) {
+        let message = format!("`spec.destination.webhook.url`: {rule}");
+        faults.push(Fault::new(ConditionType::DestinationReachable, Reason::DestinationForbidden, Cure::Change, message));
+    }
+    let timeout = parse_duration(&webhook.timeout).ok().filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT);
+    let max_in_flight = usize::try_from(webhook.max_in_flight).ok().filter(|n| (1..=256).contains(n));
+    if timeout.is_none() {
+        faults.push(Fault::spec(format!(
+            "`spec.destination.webhook.timeout`: `{}` must be a duration between 1ms and 30s",
+            webhook.timeout
+        )));
+    }
+    if max_in_flight.is_none() {
+        faults.push(Fault::spec("`spec.destination.webhook.maxInFlight` must be between 1 and 256"));
+    }
+    match (timeout, max_in_flight) {
+        (Some(timeout), Some(max_in_flight)) if faults.is_empty() => Ok(WebhookConfig {
+            url: webhook.url.clone(),
+            timeout_milliseconds: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            max_in_flight,
+        }),
+        _ => Err(faults),
+    }
+}
+
+fn check_secret(
+    webhook: &WebhookDestination,
+    secret: Option<&SecretValue>,
+    namespace: &str,
+) -> Result<Vec<u8>, Fault> {
+    let reference = &webhook.secret_ref;
+    let secret = secret.unwrap_or(&SecretValue::NoSecret);
+    let value = value_of(secret, namespace, reference, "whsec_$(head -c 32 /dev/urandom | base64 -w0)")?;
+    let key = std::str::from_utf8(value).ok().and_then(|text| text.trim().strip_prefix(SECRET_PREFIX));
+    let is_sound = key
+        .and_then(|key| STANDARD.decode(key).ok())
+        .is_some_and(|key| (24..=64).contains(&key.len()));
+    if is_sound {
+        return Ok(value.to_vec());
+    }
+    Err(Fault::dependency(
+        Reason::SecretKeyMissing,
+        format!(
+            "key `{}` of Secret `{}` must be `whsec_` and the base64 of 24 to 64 bytes, as Standard Webhooks say",
+            reference.key, reference.name
+        ),
+    ))
+}
+
+fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -> Option<Fault> {
+    let topic = &kafka.topic;
+    let about = |reason, cure, message| Some(Fault::new(ConditionType::DestinationReachable, reason, cure, message));
+    if !topic.starts_with(&format!("{namespace}.")) {
+        let message = format!("`spec.destination.kafka.topic`: `{topic}` must begin with `{namespace}.`, the namespace");
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Found::Object(pipeline) = &gathered.pipeline
+        && crate::pipeline::claims::topics(pipeline).contains(topic)
+    {
+        let message = format!("`spec.destination.kafka.topic`: `{topic}` belongs to the pipeline itself; events would go round in a circle");
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    match &gathered.has_topic {
+        Some(Ok(true)) => None,
+        Some(Ok(false)) | None => {
+            let message = format!("topic `{topic}` does not exist; create it, or let an AnalyticsPipeline of this namespace make it");
+            about(Reason::DependencyNotReady, Cure::Dependency, message)
+        }
+        Some(Err(fault)) => Some(fault.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

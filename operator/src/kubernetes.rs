@@ -1,0 +1,287 @@
+//! Kubernetes: generic get, apply and delete. The only place that patches.
+//!
+//! In: objects as they are wanted. Out: objects as the apiserver holds them; a write only where something differs.
+//! Children are written by server-side apply under one field manager, statuses under another. A child that stands there
+//! but belongs to somebody else is never written: that is [`ApplyError::Foreign`].
+//! Not here: which objects; the builders know.
+
+pub mod compare;
+pub mod labels;
+
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, PropagationPolicy};
+use kube::core::ApiResource;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::metrics::Metrics;
+
+/// Field manager of the children.
+pub const FIELD_MANAGER: &str = "tributary";
+/// Field manager of the statuses.
+pub const STATUS_MANAGER: &str = "tributary-status";
+
+/// An object could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It could not be read.
+    #[error("failed to read {kind} `{name}`")]
+    Read {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It could not be written.
+    #[error("failed to write {kind} `{name}`")]
+    Write {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It could not be turned into JSON.
+    #[error("failed to encode {kind} `{name}`")]
+    Encode {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It belongs to somebody else.
+    #[error("{kind} `{name}` exists and is not this pipeline's")]
+    Foreign {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+    },
+    /// It belongs to a pipeline of the same name that was deleted, and will be gone soon.
+    #[error("{kind} `{name}` still belongs to a deleted pipeline of the same name")]
+    Leftover {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+    },
+}
+
+impl ApplyError {
+    /// Returns whether the object changed between the read that a write was decided on and the write.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    /// Returns whether the apiserver has judged the object itself to be wrong.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self.code(), Some(400 | 422))
+    }
+
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Read { source, .. } | Self::Write { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status.code),
+                #[expect(clippy::wildcard_enum_match_arm, reason = "only the apiserver's own answers have a code")]
+                _ => None,
+            },
+            Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
+        }
+    }
+}
+
+/// A child: a namespaced object that the operator makes.
+pub trait Child:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+{
+}
+
+impl<K> Child for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+{
+}
+
+/// The way to the apiserver.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    metrics: Metrics,
+}
+
+impl Kubernetes {
+    /// Makes the way to the apiserver.
+    pub fn new(client: Client, metrics: Metrics) -> Self {
+        Self { client, metrics }
+    }
+
+    /// Reads an object; `None` when it is not there.
+    pub async fn get<K: Child>(&self, namespace: &str, name: &str) -> Result<Option<K>, ApplyError> {
+        Api::<K>::namespaced(self.client.clone(), namespace)
+            .get_opt(name)
+            .await
+            .map_err(|source| read_error(&K::kind(&()), name, source))
+    }
+
+    /// Lists the objects that a selector selects.
+    pub async fn list<K: Child>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, ApplyError> {
+        let parameters = kube::api::ListParams::default().labels(selector);
+        let list = Api::<K>::namespaced(self.client.clone(), namespace)
+            .list(&parameters)
+            .await
+            .map_err(|source| read_error(&K::kind(&()), selector, source))?;
+        Ok(list.items)
+    }
+
+    /// Brings an object to the wanted form; writes only where the actual one does not contain it. Returns it as it is then.
+    pub async fn apply<K: Child>(&self, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
+        let (kind, name) = (K::kind(&()), wanted.name_any());
+        let mut tree = encode(&kind, &name, wanted)?;
+        if let Some(actual) = actual {
+            check_owner(&kind, wanted, actual)?;
+            if compare::contains(&encode(&kind, &name, actual)?, &tree) {
+                return Ok(actual.clone());
+            }
+        }
+        tree["apiVersion"] = json!(K::api_version(&()));
+        tree["kind"] = json!(kind);
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let applied = Api::<K>::namespaced(self.client.clone(), &wanted.namespace().unwrap_or_default())
+            .patch(&name, &parameters, &Patch::Apply(&tree))
+            .await
+            .map_err(|source| write_error(&kind, &name, source))?;
+        self.wrote::<K>(&name);
+        Ok(applied)
+    }
+
+    /// Deletes an object and all that hangs on it; nothing happens when it is gone already.
+    pub async fn delete<K: Child>(&self, object: &K) -> Result<(), ApplyError> {
+        let name = object.name_any();
+        let parameters = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Foreground),
+            preconditions: Some(kube::api::Preconditions { uid: object.uid(), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        let api = Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        match api.delete(&name, &parameters).await {
+            Ok(_) => self.wrote::<K>(&name),
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(source) => return Err(write_error(&K::kind(&()), &name, source)),
+        }
+        Ok(())
+    }
+
+    /// Sets the finalizers of an object that has not changed since it was read.
+    pub async fn set_finalizers<K: Child>(&self, object: &K, finalizers: &[String]) -> Result<(), ApplyError> {
+        let (kind, name) = (K::kind(&()), object.name_any());
+        let patch = json!({
+            "metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()},
+        });
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+            .patch(&name, &parameters, &Patch::Merge(&patch))
+            .await
+            .map_err(|source| write_error(&kind, &name, source))?;
+        self.wrote::<K>(&name);
+        Ok(())
+    }
+
+    /// Writes the status of an object that has not changed since it was read.
+    pub async fn write_status<K: Child, S: Serialize>(
+        &self,
+        metadata: &kube::api::ObjectMeta,
+        status: &S,
+    ) -> Result<(), ApplyError> {
+        let kind = K::kind(&());
+        let (name, namespace) = (metadata.name.clone().unwrap_or_default(), metadata.namespace.as_deref());
+        let patch = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": kind,
+            "metadata": {"name": name, "resourceVersion": metadata.resource_version},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(STATUS_MANAGER).force();
+        // The answer is not read as its kind: the status of an unreadable object is written in the same way.
+        Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace.unwrap_or_default(), &ApiResource::erase::<K>(&()))
+            .patch_status(&name, &parameters, &Patch::Apply(&patch))
+            .await
+            .map_err(|source| write_error(&kind, &name, source))?;
+        self.wrote::<K>(&name);
+        Ok(())
+    }
+
+    /// Reads an object without reading it as its kind.
+    pub async fn get_dynamic<K: Child>(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, ApplyError> {
+        Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<K>(&()))
+            .get_opt(name)
+            .await
+            .map_err(|source| read_error(&K::kind(&()), name, source))
+    }
+
+    /// Creates an object that nobody changes later.
+    pub async fn create<K: Child>(&self, object: &K) -> Result<(), ApplyError> {
+        Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+            .create(&PostParams::default(), object)
+            .await
+            .map_err(|source| write_error(&K::kind(&()), &object.name_any(), source))?;
+        Ok(())
+    }
+
+    fn wrote<K: Child>(&self, name: &str) {
+        let kind = kind_label(&K::kind(&()));
+        tracing::debug!(kind, name, "wrote object");
+        self.metrics.wrote(kind);
+    }
+}
+
+/// Returns an error unless the actual object belongs to the owner of the wanted one.
+fn check_owner<K: Child>(kind: &str, wanted: &K, actual: &K) -> Result<(), ApplyError> {
+    let (kind, name) = (kind.to_owned(), wanted.name_any());
+    let Some(owner) = wanted.owner_references().first() else { return Ok(()) };
+    let owners = actual.owner_references();
+    if owners.iter().any(|other| other.uid == owner.uid) {
+        Ok(())
+    } else if owners.iter().any(|other| other.kind == owner.kind && other.name == owner.name) {
+        Err(ApplyError::Leftover { kind, name })
+    } else {
+        Err(ApplyError::Foreign { kind, name })
+    }
+}
+
+fn encode<K: Serialize>(kind: &str, name: &str, object: &K) -> Result<Value, ApplyError> {
+    serde_json::to_value(object)
+        .map_err(|source| ApplyError::Encode { kind: kind.into(), name: name.into(), source })
+}
+
+fn read_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
+    ApplyError::Read { kind: kind.into(), name: name.into(), source: Box::new(source) }
+}
+
+fn write_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
+    ApplyError::Write { kind: kind.into(), name: name.into(), source: Box::new(source) }
+}
+
+/// Kinds as metric labels: a closed list.
+fn kind_label(kind: &str) -> &'static str {
+    const KINDS: [&str; 7] = [
+        "AnalyticsPipeline",
+        "EventSchema",
+        "ForwardingRule",
+        "Deployment",
+        "ConfigMap",
+        "Secret",
+        "ServiceAccount",
+    ];
+    KINDS.into_iter().find(|known| *known == kind).unwrap_or("Other")
+}

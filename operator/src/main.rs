@@ -1,0 +1,108 @@
+//! The operator: settings, log, HTTP, Lease, controllers, until SIGTERM.
+//!
+//! In: flags and environment. Out: exit code 0 after SIGTERM with the Lease given back; 1 when the Lease was lost, so that
+//! nothing is written by two at once, and the kubelet starts the process anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+use jiff::Timestamp;
+use operator::clickhouse::client::ClientTables;
+use operator::context::Context;
+use operator::http::{self, Readiness};
+use operator::kafka::admin::AdminTopics;
+use operator::kubernetes::Kubernetes;
+use operator::lease::Candidate;
+use operator::metrics::Metrics;
+use operator::objects::Stores;
+use operator::processors::HttpReports;
+use operator::report::{Chain, Reporter};
+use operator::settings::Settings;
+use operator::{connection, controllers, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long looks that are under way may take after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        bail!("another TLS provider is installed already");
+    }
+    let settings = Arc::new(Settings::parse());
+    telemetry::start(&settings)?;
+    let client = kube::Client::try_default().await.context("failed to find the way to the apiserver")?;
+    let (metrics, readiness, stop) = (Metrics::new(), Readiness::default(), CancellationToken::new());
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let server = tokio::spawn(http::serve(settings.listen, metrics.clone(), readiness.clone(), CancellationToken::new()));
+    let mut candidate =
+        Candidate::new(client.clone(), &settings.namespace, &settings.identity, settings.lease_duration);
+    tokio::select! {
+        () = candidate.acquire(|| readiness.reached()) => {}
+        () = stop.cancelled() => return Ok(()),
+    }
+    metrics.lead(true);
+    let base = context(client.clone(), &settings, &metrics)?;
+    let scopes = settings.scopes();
+    let work = scopes.iter().map(|namespace| {
+        let (stores, writers) = Stores::new();
+        let ctx = Arc::new(Context { stores, ..base.clone() });
+        controllers::run(client.clone(), namespace.as_deref(), (ctx, writers), readiness.clone(), stop.clone())
+    });
+    info!(version = env!("CARGO_PKG_VERSION"), "operator started");
+    tokio::select! {
+        _ = futures::future::join_all(work) => {}
+        lost = candidate.hold() => {
+            metrics.lead(false);
+            error!(error = %Chain(&lost), "lost the lease");
+            bail!(lost);
+        }
+        () = patience(stop.clone()) => error!("looks under way were cut off"),
+        served = server => return Ok(served??),
+    }
+    candidate.release().await?;
+    Ok(())
+}
+
+fn context(client: kube::Client, settings: &Arc<Settings>, metrics: &Metrics) -> anyhow::Result<Context> {
+    let kubernetes = Kubernetes::new(client, metrics.clone());
+    let (for_kafka, for_clickhouse) = (Arc::clone(settings), Arc::clone(settings));
+    Ok(Context {
+        settings: Arc::clone(settings),
+        reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), &settings.identity)),
+        kubernetes,
+        stores: Stores::new().0,
+        topics: Arc::new(AdminTopics::new(Box::new(move || connection::kafka(&for_kafka)))),
+        tables: Arc::new(ClientTables::new(Box::new(move || connection::clickhouse(&for_clickhouse)))),
+        reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),
+        metrics: metrics.clone(),
+        retries: Arc::default(),
+        clock: Timestamp::now,
+    })
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            info!("stopping");
+            stop.cancel();
+        }
+        (Err(error), _) | (_, Err(error)) => error!(%error, "failed to listen for signals"),
+    }
+}
+
+async fn patience(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(PATIENCE).await;
+}

@@ -1,0 +1,150 @@
+//! Objects: the three kinds as the watches last showed them, for one scope (all namespaces, or one).
+//!
+//! In: reflectors, filled by `controllers.rs`. Out: look-ups inside one namespace; no look-up crosses a namespace.
+//! An object that cannot be read as its kind stays in the store as such ([`DeserializeGuard`]): it never stops the others.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::store::{WriterDropped, Writer};
+use kube::runtime::reflector::{self, Lookup, ObjectRef, Store};
+
+/// Names one object, for metrics and retries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Kind.
+    pub kind: &'static str,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl Key {
+    /// Names an object.
+    pub fn new(kind: &'static str, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Names an object by its own metadata.
+    pub fn of<K: ResourceExt>(kind: &'static str, object: &K) -> Self {
+        Self::new(kind, object.namespace().unwrap_or_default(), object.name_any())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// What a look-up by name found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found<K> {
+    /// Nothing of that name.
+    Missing,
+    /// Something that cannot be read as its kind.
+    Unreadable,
+    /// The object.
+    Object(K),
+}
+
+/// The three kinds as the watches last showed them.
+#[derive(Clone)]
+pub struct Stores {
+    /// EventSchemas.
+    pub schemas: Store<DeserializeGuard<EventSchema>>,
+    /// AnalyticsPipelines.
+    pub pipelines: Store<DeserializeGuard<AnalyticsPipeline>>,
+    /// ForwardingRules.
+    pub rules: Store<DeserializeGuard<ForwardingRule>>,
+}
+
+/// The ends of [`Stores`] that the watches fill.
+pub struct Writers {
+    /// EventSchemas.
+    pub schemas: Writer<DeserializeGuard<EventSchema>>,
+    /// AnalyticsPipelines.
+    pub pipelines: Writer<DeserializeGuard<AnalyticsPipeline>>,
+    /// ForwardingRules.
+    pub rules: Writer<DeserializeGuard<ForwardingRule>>,
+}
+
+impl Stores {
+    /// Makes empty stores.
+    pub fn new() -> (Self, Writers) {
+        let (schemas, schemas_writer) = reflector::store();
+        let (pipelines, pipelines_writer) = reflector::store();
+        let (rules, rules_writer) = reflector::store();
+        let writers = Writers { schemas: schemas_writer, pipelines: pipelines_writer, rules: rules_writer };
+        (Self { schemas, pipelines, rules }, writers)
+    }
+
+    /// Waits until all three kinds have been listed: what is not in a store is missing only then.
+    pub async fn wait_until_listed(&self) -> Result<(), WriterDropped> {
+        self.schemas.wait_until_ready().await?;
+        self.pipelines.wait_until_ready().await?;
+        self.rules.wait_until_ready().await
+    }
+
+    /// Looks up an EventSchema.
+    pub fn schema(&self, namespace: &str, name: &str) -> Found<EventSchema> {
+        find(&self.schemas, namespace, name)
+    }
+
+    /// Looks up an AnalyticsPipeline.
+    pub fn pipeline(&self, namespace: &str, name: &str) -> Found<AnalyticsPipeline> {
+        find(&self.pipelines, namespace, name)
+    }
+
+    /// Returns the readable pipelines of a namespace, by name.
+    pub fn pipelines_in(&self, namespace: &str) -> Vec<AnalyticsPipeline> {
+        readable_in(&self.pipelines, namespace)
+    }
+
+    /// Returns the names of all schemas of a namespace, readable or not, in order.
+    pub fn schema_names_in(&self, namespace: &str) -> Vec<String> {
+        let all = self.schemas.state();
+        let here = all.iter().filter(|guard| Lookup::namespace(guard.as_ref()).as_deref() == Some(namespace));
+        let mut names: Vec<String> = here.map(|guard| guard.name_any()).collect();
+        names.sort();
+        names
+    }
+
+    /// Returns the readable rules of a namespace that name a pipeline, by name.
+    pub fn rules_of(&self, namespace: &str, pipeline: &str) -> Vec<ForwardingRule> {
+        let mut rules = readable_in(&self.rules, namespace);
+        rules.retain(|rule| rule.spec.pipeline.name == pipeline);
+        rules
+    }
+}
+
+fn find<K>(store: &Store<DeserializeGuard<K>>, namespace: &str, name: &str) -> Found<K>
+where
+    K: Clone + kube::Resource<DynamicType = ()> + 'static,
+{
+    let reference = ObjectRef::<DeserializeGuard<K>>::new(name).within(namespace);
+    match store.get(&reference).map(|guard| guard.0.clone()) {
+        None => Found::Missing,
+        Some(Err(_)) => Found::Unreadable,
+        Some(Ok(object)) => Found::Object(object),
+    }
+}
+
+fn readable_in<K>(store: &Store<DeserializeGuard<K>>, namespace: &str) -> Vec<K>
+where
+    K: Clone + kube::Resource<DynamicType = ()> + 'static,
+{
+    let mut objects: Vec<K> = store
+        .state()
+        .iter()
+        .filter(|guard| Lookup::namespace(guard.as_ref()).as_deref() == Some(namespace))
+        .filter_map(|guard: &Arc<DeserializeGuard<K>>| guard.0.as_ref().ok().cloned())
+        .collect();
+    // A store gives its objects in no order; what is built from them must not depend on it.
+    objects.sort_by_key(ResourceExt::name_any);
+    objects
+}

@@ -1,0 +1,89 @@
+//! AnalyticsPipeline: topic, table and processor as one object says.
+//!
+//! ```text
+//! gather ──▶ plan ──▶ diff, build ──▶ apply ──▶ status ──▶ report
+//! (IO in)   (pure)      (pure)       (IO out)   (pure)
+//! ```
+//!
+//! In: an AnalyticsPipeline. Out: what it asks for, and its status; a look at a settled one writes nothing.
+//! Level-triggered: every look sees all there is, and does what is left to do, whatever happened in between.
+
+pub mod apply;
+pub mod build;
+pub mod claims;
+pub mod cleanup;
+pub mod gather;
+pub mod plan;
+pub mod processor;
+pub mod status;
+
+use crds::AnalyticsPipeline;
+use kube::ResourceExt;
+
+use crate::context::Context;
+use crate::controllers::{Look, Pace};
+use crate::kubernetes::ApplyError;
+use crate::objects::Key;
+use crate::status::{Conditions, Standing};
+use cleanup::Cleanup;
+
+/// Kind, as metrics and keys name it.
+pub const KIND: &str = "AnalyticsPipeline";
+
+/// Looks at a pipeline.
+pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Look, ApplyError> {
+    if let Some(finalizers) = cleanup::finalizers(pipeline) {
+        ctx.kubernetes.set_finalizers(pipeline, &finalizers).await?;
+        // The change comes back through the watch, and the look goes on with it.
+        return Ok(Look::unchanged());
+    }
+    if pipeline.metadata.deletion_timestamp.is_some() {
+        return end(ctx, pipeline).await;
+    }
+    let gathered = gather::gather(ctx, pipeline).await?; // (reads everything)
+    let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
+    let (plan, applied) = match planned {
+        Ok(plan) => {
+            let applied = apply::apply(ctx, &plan, &gathered).await; // (writes)
+            (Some(plan), applied)
+        }
+        Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
+    };
+    let now = (ctx.clock)();
+    let outcome = status::status(pipeline, &gathered, (plan.as_ref(), &applied), now); // (pure)
+    let key = Key::of(KIND, pipeline);
+    ctx.reporter.report(pipeline, &key, (pipeline.status.as_ref(), &outcome.status), now).await?; // (writes)
+    Ok(Look::new(&outcome.status.conditions, Pace::of_faults(&outcome.faults)))
+}
+
+/// Looks at a pipeline that is going.
+async fn end(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Look, ApplyError> {
+    if !pipeline.finalizers().iter().any(|finalizer| finalizer == cleanup::FINALIZER) {
+        return Ok(Look::gone());
+    }
+    let cleanup = cleanup::cleanup(ctx, pipeline).await?;
+    let faults = match &cleanup {
+        Cleanup::Done => {
+            let others: Vec<_> = pipeline.finalizers().iter().filter(|it| *it != cleanup::FINALIZER).cloned().collect();
+            ctx.kubernetes.set_finalizers(pipeline, &others).await?;
+            return Ok(Look::gone());
+        }
+        Cleanup::Waiting(_) => Vec::new(),
+        Cleanup::Faulty(fault) => vec![fault.clone()],
+    };
+    let now = (ctx.clock)();
+    let before = pipeline.status.clone().unwrap_or_default();
+    let mut conditions = Conditions::new(&before.conditions, pipeline.metadata.generation, now);
+    conditions.stand(&match &cleanup {
+        Cleanup::Waiting(message) => Standing::Progressing(message),
+        Cleanup::Done | Cleanup::Faulty(_) => Standing::Faulty(&faults),
+    });
+    let mut after = before.clone();
+    after.conditions = conditions.finish();
+    after.observed_generation = pipeline.metadata.generation;
+    ctx.reporter.report(pipeline, &Key::of(KIND, pipeline), (Some(&before), &after), now).await?;
+    Ok(Look::new(&after.conditions, Pace::of_faults(&faults)))
+}
+
+#[cfg(test)]
+mod tests;

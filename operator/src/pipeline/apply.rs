@@ -1,0 +1,159 @@
+//! Apply: from what is there to what must be: table first, then topics, then what Kubernetes runs.
+//!
+//! In: the plan and what was gathered. Out: how far it came, and the fault that ended it.
+//! The order matters: the table's mark claims the topic, so it is there before the topic; columns are there before a
+//! processor writes them; the configuration is there before the pods that read it. A step that fails ends the row, and the
+//! next look begins again: every step does nothing where nothing is to do.
+
+use std::error::Error;
+
+use crds::conditions::{ConditionType, Reason};
+use k8s_openapi::api::apps::v1::Deployment;
+use tracing::info;
+
+use crate::clickhouse::diff::diff as table_diff;
+use crate::clickhouse::table::{ActualTable, TableChange};
+use crate::context::{Context, clickhouse_fault, kafka_fault};
+use crate::fault::{Cure, Fault};
+use crate::kafka::topic::{Topic, TopicChange, diff as topic_diff};
+use crate::kubernetes::{ApplyError, Child};
+use crate::pipeline::build::build;
+use crate::pipeline::gather::{Children, Gathered};
+use crate::pipeline::plan::Plan;
+use crate::report::Chain;
+
+/// How far it came.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Applied {
+    /// The table is as it must be.
+    pub has_table: bool,
+    /// The topics are as they must be.
+    pub has_topics: bool,
+    /// The Deployment, as the apiserver holds it now.
+    pub deployment: Option<Deployment>,
+    /// What ended the row.
+    pub faults: Vec<Fault>,
+}
+
+/// The changes of table and topics.
+#[derive(Debug, Clone, PartialEq)]
+struct Changes {
+    table: Vec<TableChange>,
+    topics: Vec<TopicChange>,
+}
+
+/// Brings everything to what must be.
+pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
+    let mut applied = Applied::default();
+    if plan.must_stop_first {
+        return apply_objects(ctx, plan, &gathered.children, applied).await;
+    }
+    let (topics, table) = match (&gathered.topics, &gathered.table) {
+        (Ok(topics), Ok(table)) => (topics.as_slice(), table.as_ref()),
+        (topics, table) => {
+            applied.faults = [topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect();
+            return applied;
+        }
+    };
+    let changes = match diff(plan, topics, table) {
+        Ok(changes) => changes,
+        Err(faults) => {
+            applied.faults = faults;
+            return applied;
+        }
+    };
+    if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
+        applied.faults.push(fault);
+        return applied;
+    }
+    applied.has_table = true;
+    for change in &changes.topics {
+        if let Err(error) = ctx.topics.apply(change).await {
+            applied.faults.push(kafka_fault(&error));
+            return applied;
+        }
+        info!(?change, "changed topic");
+    }
+    applied.has_topics = true;
+    apply_objects(ctx, plan, &gathered.children, applied).await
+}
+
+/// Finds the changes, or all that no change can mend.
+fn diff(plan: &Plan, topics: &[Topic], table: Option<&ActualTable>) -> Result<Changes, Vec<Fault>> {
+    let about_table = |problem: &crate::clickhouse::diff::TableProblem| {
+        Fault::new(ConditionType::TableReady, problem.reason(), Cure::Change, problem.to_string())
+    };
+    let table = table_diff(&plan.table, table).map_err(|problem| about_table(&problem));
+    let topics = topic_diff(&plan.topics, topics).map_err(|problem| {
+        Fault::new(ConditionType::TopicReady, problem.reason(), Cure::Change, problem.to_string())
+    });
+    match (table, topics) {
+        (Ok(table), Ok(topics)) => Ok(Changes { table, topics }),
+        (table, topics) => Err([table.err(), topics.err()].into_iter().flatten().collect()),
+    }
+}
+
+async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Result<(), Fault> {
+    for change in changes {
+        ctx.tables.apply(change).await.map_err(|error| clickhouse_fault(&error))?;
+        info!(change = change.action(), "changed table");
+    }
+    // Somebody else may have made a table of that name since it was looked for; then it is not ours.
+    if changes.iter().any(|change| matches!(change, TableChange::CreateTable(_))) {
+        let made = ctx.describe_table(&plan.table.full_name()).await?;
+        let what = |reason, message| Fault::new(ConditionType::TableReady, reason, Cure::Retry, message);
+        match table_diff(&plan.table, made.as_ref()) {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(_) => return Err(what(Reason::ClickHouseRejected, format!("table `{}` was made, but not as it was asked for; it is looked at again", plan.table.full_name()))),
+            Err(problem) => return Err(what(problem.reason(), problem.to_string())),
+        }
+    }
+    Ok(())
+}
+
+async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut applied: Applied) -> Applied {
+    let wanted = build(plan);
+    let outcome: Result<Deployment, ApplyError> = async {
+        apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;
+        apply_one(ctx, &wanted.secret, children.secret.as_ref()).await?;
+        apply_one(ctx, &wanted.config_map, children.config_map.as_ref()).await?;
+        apply_one(ctx, &wanted.deployment, children.deployment.as_ref()).await
+    }
+    .await;
+    match outcome {
+        Ok(deployment) => applied.deployment = Some(deployment),
+        Err(error) => applied.faults.push(object_fault(&error)),
+    }
+    applied
+}
+
+async fn apply_one<K: Child>(ctx: &Context, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
+    ctx.kubernetes.apply(wanted, actual).await
+}
+
+/// Returns what the users see when an object cannot be written.
+fn object_fault(error: &ApplyError) -> Fault {
+    let about = |reason, cure, message| Fault::new(ConditionType::ProcessorReady, reason, cure, message);
+    match error {
+        ApplyError::Foreign { kind, name } => about(
+            Reason::ResourceConflict,
+            Cure::Change,
+            format!("{kind} `{name}` exists and belongs to somebody else, so it is not touched; delete it, or give the pipeline another name (in a new object)"),
+        ),
+        ApplyError::Leftover { .. } => about(
+            Reason::DependencyNotReady,
+            Cure::Dependency,
+            format!("{error}; it is waited for until it is gone"),
+        ),
+        ApplyError::Write { .. } if error.is_invalid() => {
+            about(Reason::SpecInvalid, Cure::Change, format!("{}; change the spec accordingly", chain(error)))
+        }
+        ApplyError::Read { .. } | ApplyError::Write { .. } | ApplyError::Encode { .. } => {
+            about(Reason::InternalError, Cure::Retry, chain(error))
+        }
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    Chain(error).to_string()
+}

@@ -1,0 +1,103 @@
+//! Cleanup: what deletion keeps and what it removes.
+//!
+//! In: a pipeline with or without the finalizer. Out: nothing of Tributary's where the policy is `Delete`.
+//! `Retain` has no finalizer: the object goes at once, Kubernetes takes its children, topic and table stay with their mark.
+//! `Delete` has one, set before anything is made: processors end first, so that nobody writes any more; then topics and
+//! groups; the table last, because its mark is what proves that the topics are ours. What is not marked ours stays.
+
+use crds::AnalyticsPipeline;
+use crds::analytics_pipeline::DeletionPolicy;
+use crds::conditions::ConditionType;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
+use tracing::info;
+
+use crate::clickhouse::mark::Mark;
+use crate::clickhouse::table::{TableChange, TableName};
+use crate::context::{Context, clickhouse_fault, kafka_fault};
+use crate::fault::Fault;
+use crate::kafka::topic::TopicChange;
+use crate::kubernetes::{ApplyError, labels};
+use crate::pipeline::build::object_name;
+use crate::pipeline::claims;
+use crate::processors;
+
+/// Finalizer of pipelines whose data go with them.
+pub const FINALIZER: &str = "tributary.dev/data";
+
+/// How far the cleanup came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cleanup {
+    /// All is gone; the object may go.
+    Done,
+    /// Something is waited for.
+    Waiting(&'static str),
+    /// Kafka or ClickHouse keeps it from going on.
+    Faulty(Fault),
+}
+
+/// Returns the finalizers that the pipeline must have, where they differ from those it has.
+pub fn finalizers(pipeline: &AnalyticsPipeline) -> Option<Vec<String>> {
+    let wanted = pipeline.spec.deletion_policy == DeletionPolicy::Delete;
+    let mut finalizers = pipeline.finalizers().to_vec();
+    let has = finalizers.iter().any(|finalizer| finalizer == FINALIZER);
+    match (wanted, has) {
+        // A finalizer cannot be added to an object that is going.
+        (true, false) if pipeline.metadata.deletion_timestamp.is_none() => finalizers.push(FINALIZER.into()),
+        (false, true) => finalizers.retain(|finalizer| finalizer != FINALIZER),
+        (true | false, _) => return None,
+    }
+    Some(finalizers)
+}
+
+/// Removes what the pipeline made.
+pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Cleanup, ApplyError> {
+    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+    let deployment: Option<Deployment> = ctx.kubernetes.get(&namespace, &object_name(&name)).await?;
+    let owner = labels::owner(&name, &pipeline.uid().unwrap_or_default());
+    if let Some(deployment) = deployment.filter(|it| it.owner_references().iter().any(|by| by.uid == owner.uid)) {
+        if deployment.metadata.deletion_timestamp.is_none() {
+            ctx.kubernetes.delete(&deployment).await?;
+        }
+        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+    }
+    let pods = processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name).await?;
+    if !pods.is_empty() {
+        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+    }
+    Ok(match remove_data(ctx, pipeline).await {
+        Ok(()) => Cleanup::Done,
+        Err(fault) => Cleanup::Faulty(Fault {
+            about: ConditionType::Ready,
+            message: format!(
+                "deletion waits: {}; to keep the data and go at once, set `spec.deletionPolicy: Retain`",
+                fault.message
+            ),
+            ..fault
+        }),
+    })
+}
+
+async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), Fault> {
+    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let actual = ctx.describe_table(&table).await?;
+    let mark = actual.and_then(|actual| Mark::parse(&actual.comment));
+    let mark = mark.filter(|mark| mark.pipeline == format!("{namespace}/{name}"));
+    let topic = claims::topic(pipeline);
+    let in_status = pipeline.status.as_ref().and_then(|status| status.topic.as_ref()) == Some(&topic);
+    if in_status || mark.as_ref().is_some_and(|mark| mark.topic == topic) {
+        let mut changes: Vec<_> = claims::topics(pipeline).into_iter().map(|name| TopicChange::Delete { name }).collect();
+        changes.push(TopicChange::DeleteGroups { group: claims::group(pipeline) });
+        for change in changes {
+            ctx.topics.apply(&change).await.map_err(|error| kafka_fault(&error))?;
+            info!(?change, "deleted with the pipeline");
+        }
+    }
+    if mark.is_some() {
+        let change = TableChange::DropTable { table };
+        ctx.tables.apply(&change).await.map_err(|error| clickhouse_fault(&error))?;
+        info!(change = change.action(), "deleted with the pipeline");
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Gather: everything that a plan needs, read at once.
+//!
+//! In: the stores, the apiserver, Kafka, ClickHouse, the connection folder. Out: [`Gathered`].
+//! What is away is a fault among the gathered, not an error: several things may be away, and all are told. Only the
+//! apiserver's own failure ends the look, because without it nothing can be told.
+//! Not here: any decision.
+
+use std::collections::BTreeMap;
+
+use crds::AnalyticsPipeline;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use kube::ResourceExt;
+
+use crate::clickhouse::table::{ActualTable, TableName};
+use crate::context::Context;
+use crate::event_schema::in_force::{self, Named};
+use crate::fault::Fault;
+use crate::forwarding_rule::{check as rule_check, gather as rule_gather};
+use crate::kafka::topic::Topic;
+use crate::kubernetes::ApplyError;
+use crate::pipeline::build::object_name;
+use crate::pipeline::claims;
+use crate::processors::{self, Processor};
+use crate::secret::{self, SecretValue};
+
+/// Everything that a plan needs.
+#[derive(Debug, Clone)]
+pub struct Gathered {
+    /// The schemas, by the names that the pipeline gives.
+    pub schemas: Named,
+    /// The pipelines of the namespace, this one among them.
+    pub neighbours: Vec<AnalyticsPipeline>,
+    /// The rules that name the pipeline and are not suspended, checked, by name.
+    pub rules: Vec<(String, Result<rule_check::Checked, Vec<Fault>>)>,
+    /// The key of `privacy: Hash`, where the pipeline names one.
+    pub hash_key: Option<SecretValue>,
+    /// The files of the connection folder.
+    pub connection: Result<BTreeMap<String, Vec<u8>>, Fault>,
+    /// Those of the pipeline's topics that exist.
+    pub topics: Result<Vec<Topic>, Fault>,
+    /// The table, if it exists.
+    pub table: Result<Option<ActualTable>, Fault>,
+    /// What the pipeline owns in Kubernetes.
+    pub children: Children,
+    /// The pods, and what they say.
+    pub processors: Vec<Processor>,
+}
+
+/// What a pipeline owns in Kubernetes, as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Children {
+    /// The ServiceAccount.
+    pub service_account: Option<ServiceAccount>,
+    /// The Secret.
+    pub secret: Option<Secret>,
+    /// The ConfigMap.
+    pub config_map: Option<ConfigMap>,
+    /// The Deployment.
+    pub deployment: Option<Deployment>,
+}
+
+/// Reads everything that a plan needs.
+pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathered, ApplyError> {
+    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+    let asked = claims::topics(pipeline);
+    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let (mut topics, table, connection) =
+        tokio::join!(ctx.describe_topics(&asked), ctx.describe_table(&table), ctx.connection());
+    // Where the table is, the topics were; to call them gone has consequences (see `plan/ownership.rs`).
+    if matches!((&topics, &table), (Ok(topics), Ok(Some(_))) if topics.len() < asked.len()) {
+        topics = ctx.describe_topics_again(&asked).await;
+    }
+    let (children, processors, rules, hash_key) = tokio::try_join!(
+        children(ctx, &namespace, &name),
+        processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
+        rules(ctx, &namespace, &name),
+        hash_key(ctx, pipeline),
+    )?;
+    Ok(Gathered {
+        schemas: in_force::look_up(&ctx.stores, &namespace, &pipeline.spec.schemas),
+        neighbours: ctx.stores.pipelines_in(&namespace),
+        rules,
+        hash_key,
+        connection,
+        topics,
+        table,
+        children,
+        processors,
+    })
+}
+
+async fn children(ctx: &Context, namespace: &str, pipeline: &str) -> Result<Children, ApplyError> {
+    let name = object_name(pipeline);
+    let (service_account, secret, config_map, deployment) = tokio::try_join!(
+        ctx.kubernetes.get(namespace, &name),
+        ctx.kubernetes.get(namespace, &name),
+        ctx.kubernetes.get(namespace, &name),
+        ctx.kubernetes.get(namespace, &name),
+    )?;
+    Ok(Children { service_account, secret, config_map, deployment })
+}
+
+async fn rules(
+    ctx: &Context,
+    namespace: &str,
+    pipeline: &str,
+) -> Result<Vec<(String, Result<rule_check::Checked, Vec<Fault>>)>, ApplyError> {
+    let mut checked = Vec::new();
+    for rule in ctx.stores.rules_of(namespace, pipeline) {
+        if rule.spec.suspend || rule.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        let gathered = rule_gather::gather(ctx, &rule).await?;
+        checked.push((rule.name_any(), rule_check::check(&rule, &gathered, &ctx.settings.egress())));
+    }
+    Ok(checked)
+}
+
+async fn hash_key(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Option<SecretValue>, ApplyError> {
+    let Some(privacy) = &pipeline.spec.privacy else { return Ok(None) };
+    let namespace = pipeline.namespace().unwrap_or_default();
+    secret::read(&ctx.kubernetes, &namespace, &privacy.hash_key).await.map(Some)
+}

@@ -1,0 +1,92 @@
+//! The durations, sizes and counts of a pipeline, read from their texts. Pure.
+//!
+//! In: the spec. Out: [`Numbers`], or one fault for each text that is none, naming the field and what it may be.
+//! The CRD checks the shapes too; an older CRD may not, and an object that passed it may be older still.
+
+use std::time::Duration;
+
+use crds::AnalyticsPipelineSpec;
+use crds::quantities::{parse_bytes, parse_duration};
+use crds::stream_config::BatchConfig;
+
+use crate::fault::Fault;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const TEN_YEARS: Duration = Duration::from_secs(3650 * 24 * 3600);
+
+/// The numbers of a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Numbers {
+    pub(super) retention: Duration,
+    pub(super) ttl: Option<Duration>,
+    pub(super) deduplication_window: Option<Duration>,
+    pub(super) batch: BatchConfig,
+}
+
+/// Reads the numbers.
+pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut duration = |field: &str, text: &str, least: Duration, most: Duration| match parse_duration(text) {
+        Ok(duration) if (least..=most).contains(&duration) => duration,
+        Ok(_) => {
+            faults.push(Fault::spec(format!(
+                "`{field}`: `{text}` must be between {} and {}",
+                words(least),
+                words(most)
+            )));
+            least
+        }
+        Err(error) => {
+            faults.push(Fault::spec(format!("`{field}`: {error}")));
+            least
+        }
+    };
+    let retention = duration("spec.kafka.retention", &spec.kafka.retention, MINUTE, TEN_YEARS);
+    let ttl = spec.clickhouse.ttl.as_ref().map(|ttl| duration("spec.clickhouse.ttl", ttl, MINUTE, TEN_YEARS));
+    let window = spec.deduplication.as_ref();
+    let window = window.map(|d| duration("spec.deduplication.window", &d.window, SECOND, TEN_YEARS));
+    let batch = &spec.processor.batch;
+    let max_age =
+        duration("spec.processor.batch.maxAge", &batch.max_age, Duration::from_millis(10), 5 * MINUTE);
+    let max_bytes = match parse_bytes(&batch.max_bytes) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            faults.push(Fault::spec(format!("`spec.processor.batch.maxBytes`: {error}")));
+            0
+        }
+    };
+    let max_rows = usize::try_from(batch.max_rows).unwrap_or(0);
+    if max_rows == 0 {
+        faults.push(Fault::spec("`spec.processor.batch.maxRows` must be at least 1"));
+    }
+    for (field, number, most) in [
+        ("spec.kafka.partitions", spec.kafka.partitions, 10_000),
+        ("spec.kafka.replicas", spec.kafka.replicas, 100),
+        ("spec.processor.replicas", spec.processor.replicas, 10_000),
+    ] {
+        let least = i32::from(field.starts_with("spec.kafka"));
+        if !(least..=most).contains(&number) {
+            faults.push(Fault::spec(format!("`{field}`: {number} must be between {least} and {most}")));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let batch = BatchConfig {
+        max_rows,
+        max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
+        max_age_milliseconds: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX),
+    };
+    Ok(Numbers { retention, ttl, deduplication_window: window, batch })
+}
+
+fn words(duration: Duration) -> String {
+    const DAY: u64 = 24 * 3600;
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (0, milliseconds) => format!("{milliseconds}ms"),
+        (seconds, _) if seconds.is_multiple_of(DAY) => format!("{}d", seconds / DAY),
+        (seconds, _) if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        (seconds, _) => format!("{seconds}s"),
+    }
+}
