@@ -68,14 +68,8 @@ fn strict(schema: &mut Value) {
         schema["additionalProperties"] = json!(false);
     }
     let Some(object) = schema.as_object_mut() else { return };
-    for key in ["properties"] {
-        object
-            .get_mut(key)
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flatten()
-            .for_each(|(_, inner)| strict(inner));
-    }
+    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flatten().for_each(|(_, inner)| strict(inner));
     object.get_mut("items").into_iter().for_each(strict);
 }
 

@@ -20,10 +20,13 @@ fields:
 - {name: payload, type: Json}
 ";
 
-fn parse(source: &str) -> Result<Expression, Problem> {
+fn schema() -> Schema {
     let spec: EventSchemaSpec = serde_yaml::from_str(FIELDS).unwrap();
-    let schema = Schema::parse("s", 1, &spec).unwrap();
-    Expression::parse(source, &schema.fields.iter().collect::<Vec<_>>())
+    Schema::parse("s", 1, &spec).unwrap()
+}
+
+fn parse(source: &str) -> Result<Expression, Problem> {
+    Expression::parse(source, &schema().fields.iter().collect::<Vec<_>>())
 }
 
 fn text(value: &str) -> Value {
@@ -33,7 +36,8 @@ fn text(value: &str) -> Value {
 /// Evaluates over an event of these values.
 fn evaluate(source: &str, event: &[(&str, Value)]) -> Result<bool, EvaluationError> {
     let event: BTreeMap<&str, &Value> = event.iter().map(|(path, value)| (*path, value)).collect();
-    parse(source).unwrap().evaluate(&|path| event.get(path.join(".").as_str()).map(|value| (*value).clone()))
+    let expression = parse(source).ok().ok_or(EvaluationError::NotBoolean)?;
+    expression.evaluate(&|path| event.get(path.join(".").as_str()).map(|value| (*value).clone()))
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn takes_the_event_type_from_the_name_of_the_object() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refuses_a_field_with_its_name_the_rule_and_the_remedy() {
     let cases = [
         // names

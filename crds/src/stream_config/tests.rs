@@ -8,6 +8,7 @@ fn golden() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/stream-config/v1.yaml")
 }
 
+#[expect(clippy::too_many_lines, reason = "one value with every field set")]
 fn full() -> StreamConfig {
     let spec: EventSchemaSpec = serde_yaml::from_str(
         "
