@@ -289,3 +289,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

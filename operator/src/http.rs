@@ -79,3 +79,6 @@ async fn render(State((metrics, _)): State<(Metrics, Readiness)>) -> Response {
             .into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,6 @@ impl Reporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,3 +32,50 @@ fn a_lease_that_was_given_back_is_taken_at_once() {
     assert_eq!(decide(Some(Some(&LeaseSpec::default())), "a", Duration::ZERO), Step::Take);
     assert_eq!(decide(Some(None), "a", Duration::ZERO), Step::Take);
 }
+
+const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/tributary-system/leases/tributary-operator";
+const DURATION: Duration = Duration::from_secs(15);
+
+fn candidate(cluster: &crate::testing::cluster::FakeCluster, identity: &str) -> Candidate {
+    Candidate::new(cluster.client(), "tributary-system", identity, DURATION)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stand_by_takes_over_as_soon_as_the_holder_gives_the_lease_back() {
+    let cluster = crate::testing::cluster::FakeCluster::default();
+    let (mut first, mut second) = (candidate(&cluster, "first"), candidate(&cluster, "second"));
+    first.acquire(|| {}).await;
+    let waiting = tokio::time::timeout(Duration::from_secs(10), second.acquire(|| {})).await;
+    assert!(waiting.is_err(), "two hold the lease");
+    first.release().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(3), second.acquire(|| {})).await.unwrap();
+    assert_eq!(cluster.get(PATH).unwrap()["spec"]["holderIdentity"], "second");
+    assert_eq!(cluster.get(PATH).unwrap()["spec"]["leaseTransitions"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_is_gone_is_followed_after_its_duration() {
+    let cluster = crate::testing::cluster::FakeCluster::default();
+    candidate(&cluster, "first").acquire(|| {}).await;
+    let started = Instant::now();
+    candidate(&cluster, "second").acquire(|| {}).await;
+    let waited = started.elapsed();
+    assert!(waited > DURATION && waited < DURATION * 2, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_gives_up_when_another_holds_the_lease_or_nobody_answers() {
+    let cluster = crate::testing::cluster::FakeCluster::default();
+    let mut first = candidate(&cluster, "first");
+    first.acquire(|| {}).await;
+    assert!(tokio::time::timeout(DURATION * 3, first.hold()).await.is_err(), "a lease that is renewed is held");
+    cluster.edit(PATH, |lease| lease["spec"]["holderIdentity"] = "second".into());
+    assert!(matches!(first.hold().await, LeaseError::Lost { holder } if holder == "second"));
+    let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+        std::future::pending::<Result<http::Response<kube::client::Body>, std::convert::Infallible>>().await
+    });
+    let mut cut_off = Candidate::new(Client::new(service, "default"), "tributary-system", "first", DURATION);
+    let started = Instant::now();
+    assert!(matches!(cut_off.hold().await, LeaseError::Expired { .. }));
+    assert!(started.elapsed() < DURATION);
+}

@@ -77,7 +77,6 @@ pub fn plan(
 ) -> Result<Plan, Vec<Fault>> {
     let mut faults = check_name(pipeline);
     faults.extend(topics::check(pipeline));
-    faults.extend(claims::conflict(pipeline, &gathered.neighbours));
     let numbers = kept(numbers::read(&pipeline.spec), &mut faults);
     let schemas = kept(in_force(&gathered.schemas), &mut faults);
     let columns = schemas.as_ref().and_then(|schemas| kept(columns(pipeline, schemas), &mut faults));
@@ -131,6 +130,9 @@ fn one<T>(result: Result<T, Fault>) -> Result<T, Vec<Fault>> {
 
 /// Finds what the pipeline may call its own; where Kafka and ClickHouse are both away, both are told.
 fn claim(pipeline: &AnalyticsPipeline, gathered: &Gathered) -> Result<Claim, Vec<Fault>> {
+    if let Some(conflict) = claims::conflict(pipeline, &gathered.neighbours) {
+        return Err(vec![conflict]);
+    }
     match (&gathered.topics, &gathered.table) {
         (Ok(topics), Ok(table)) => one(ownership::claim(pipeline, gathered, (topics, table.as_ref()))),
         (topics, table) => {

@@ -162,11 +162,11 @@ impl FakeCluster {
         }
         let outcome = match parts.method {
             Method::GET if path.ends_with("/pods") => Ok(state.list(&path)),
-            Method::GET => state.objects.get(&path).cloned().ok_or((404, "not found")),
+            Method::GET => state.objects.get(&path).cloned().ok_or((404, "NotFound")),
             Method::POST => Ok(state.create(&path, body)),
             Method::PUT => state.replace(&path, body),
             Method::PATCH => state.patch(&path, body),
-            Method::DELETE => state.objects.remove(&path).ok_or((404, "not found")),
+            Method::DELETE => state.objects.remove(&path).ok_or((404, "NotFound")),
             _ => Err((405, "not allowed")),
         };
         let (code, value) = match outcome {
@@ -212,7 +212,7 @@ impl State {
     fn patch(&mut self, path: &str, body: Value) -> Result<Value, (u16, &'static str)> {
         if let Some(path) = path.strip_suffix("/status") {
             self.check_version(path, &body)?;
-            let mut object = self.objects.get(path).cloned().ok_or((404, "not found"))?;
+            let mut object = self.objects.get(path).cloned().ok_or((404, "NotFound"))?;
             object["status"] = body["status"].clone();
             return Ok(self.store(path, object));
         }

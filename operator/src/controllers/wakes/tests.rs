@@ -21,8 +21,8 @@ fn names(keys: Vec<Key>) -> Vec<String> {
     keys.iter().map(ToString::to_string).collect()
 }
 
-#[test]
-fn a_schema_wakes_itself_its_pipelines_and_their_rules() {
+#[tokio::test]
+async fn a_schema_wakes_itself_its_pipelines_and_their_rules() {
     let fixture = Fixture::of(OBJECTS);
     let schema = fixture.guarded_schema("shop", "purchase");
     assert_eq!(
@@ -31,8 +31,8 @@ fn a_schema_wakes_itself_its_pipelines_and_their_rules() {
     );
 }
 
-#[test]
-fn a_pipeline_wakes_itself_its_rules_the_schemas_and_its_rivals() {
+#[tokio::test]
+async fn a_pipeline_wakes_itself_its_rules_the_schemas_and_its_rivals() {
     let fixture = Fixture::of(OBJECTS);
     let pipeline = fixture.guarded_pipeline("shop", "ios");
     assert_eq!(
@@ -47,15 +47,15 @@ fn a_pipeline_wakes_itself_its_rules_the_schemas_and_its_rivals() {
     );
 }
 
-#[test]
-fn a_rule_wakes_itself_and_its_pipeline() {
+#[tokio::test]
+async fn a_rule_wakes_itself_and_its_pipeline() {
     let fixture = Fixture::of(OBJECTS);
     let rule = fixture.guarded_rule("shop", "hook");
     assert_eq!(names(by_rule(&rule)), ["ForwardingRule shop/hook", "AnalyticsPipeline shop/ios"]);
 }
 
-#[test]
-fn a_child_wakes_its_owner_and_a_stranger_nobody() {
+#[tokio::test]
+async fn a_child_wakes_its_owner_and_a_stranger_nobody() {
     let metadata = ObjectMeta {
         namespace: Some("shop".into()),
         owner_references: Some(vec![crate::kubernetes::labels::owner("ios", "1")]),
