@@ -1,0 +1,138 @@
+//! Topic: sends an event to another topic of the same Kafka.
+//!
+//! In: a delivery. Out: the canonical event under the record's key, written by all replicas, and the verdict of the report.
+//! The producer is idempotent; a delivery that is repeated after a crash has the same header `tributary-position`.
+//! Not here: making the topic.
+
+use std::time::Duration;
+
+use crds::conditions::Reason;
+use rdkafka::ClientConfig;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use tokio::sync::Mutex;
+
+use crate::forward::delivery::{Delivery, Destination, Refusal, Trouble, Verdict};
+use crate::record::Position;
+
+/// How long to wait for a place in the producer's queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Another topic of the same Kafka.
+pub struct Topic {
+    name: String,
+    source: String,
+    config: ClientConfig,
+    /// Absent until it is needed, and after an error that no repetition mends.
+    producer: Mutex<Option<FutureProducer>>,
+}
+
+impl Topic {
+    /// Builds the destination; `source` is the topic that the events come from, `config` the producer's.
+    pub fn new(name: &str, source: &str, config: ClientConfig) -> Self {
+        Self { name: name.to_owned(), source: source.to_owned(), config, producer: Mutex::new(None) }
+    }
+
+    async fn producer(&self) -> Result<FutureProducer<DefaultClientContext>, KafkaError> {
+        let mut producer = self.producer.lock().await;
+        match &*producer {
+            Some(producer) => Ok(producer.clone()),
+            None => Ok(producer.insert(self.config.create()?).clone()),
+        }
+    }
+
+    async fn write(&self, delivery: &Delivery) -> Result<(), KafkaError> {
+        let producer = self.producer().await?;
+        let Position { partition, offset } = delivery.position();
+        let position = format!("{}:{partition}:{offset}", self.source);
+        let headers = OwnedHeaders::new_with_capacity(2)
+            .insert(Header { key: "tributary-position", value: Some(&position) })
+            .insert(Header { key: "tributary-event-id", value: Some(&delivery.event_id) });
+        let mut record = FutureRecord::<[u8], _>::to(&self.name).payload(&delivery.json).headers(headers);
+        record.key = delivery.original.key.as_deref();
+        let sent = producer.send(record, QUEUE_TIMEOUT).await;
+        if producer.client().fatal_error().is_some() {
+            *self.producer.lock().await = None;
+        }
+        sent.map(|_delivered| ()).map_err(|(error, _record)| error)
+    }
+}
+
+impl Destination for Topic {
+    async fn send(&self, delivery: &Delivery) -> Verdict {
+        match self.write(delivery).await {
+            Ok(()) => Verdict::Taken,
+            Err(error) => verdict(&self.name, &error),
+        }
+    }
+}
+
+/// Says what an error of the producer means.
+fn verdict(topic: &str, error: &KafkaError) -> Verdict {
+    use RDKafkaErrorCode as Code;
+    let park = |reason, message: String| Verdict::Park(Trouble { reason, message });
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => park(
+            Reason::DependencyNotReady,
+            format!("topic `{topic}` does not exist; create it, or change `spec.destination.kafka.topic`"),
+        ),
+        Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => park(
+            Reason::DestinationRejected,
+            format!("Kafka does not let Tributary write to topic `{topic}`; ask the platform team for the right"),
+        ),
+        Some(Code::InvalidTopic) => park(
+            Reason::DestinationRejected,
+            format!("`{topic}` is no name of a topic; change `spec.destination.kafka.topic`"),
+        ),
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+            park(Reason::KafkaAuthFailed, "Kafka refuses user or password; see the connection Secret".into())
+        }
+        Some(Code::MessageSizeTooLarge | Code::InvalidRecord) => Verdict::Refuse(Refusal {
+            message: format!("topic `{topic}` refuses the event: {error}"),
+            reply: Vec::new(),
+        }),
+        Some(_) | None => Verdict::Retry {
+            after: None,
+            trouble: Trouble {
+                reason: Reason::DestinationUnreachable,
+                message: format!("topic `{topic}` cannot be written ({error}); the events wait and are sent again"),
+            },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(code: RDKafkaErrorCode) -> &'static str {
+        match verdict("shop.copy", &KafkaError::MessageProduction(code)) {
+            Verdict::Taken => "taken",
+            Verdict::Retry { .. } => "retry",
+            Verdict::Park(_) => "park",
+            Verdict::Refuse(_) => "refuse",
+        }
+    }
+
+    #[test]
+    fn every_error_of_the_producer_has_its_class() {
+        use RDKafkaErrorCode as Code;
+        for (code, class_of) in [
+            (Code::UnknownTopic, "park"),
+            (Code::UnknownTopicOrPartition, "park"),
+            (Code::TopicAuthorizationFailed, "park"),
+            (Code::InvalidTopic, "park"),
+            (Code::SaslAuthenticationFailed, "park"),
+            (Code::MessageSizeTooLarge, "refuse"),
+            (Code::InvalidRecord, "refuse"),
+            (Code::MessageTimedOut, "retry"),
+            (Code::QueueFull, "retry"),
+            (Code::NotEnoughReplicas, "retry"),
+            (Code::AllBrokersDown, "retry"),
+        ] {
+            assert_eq!(class(code), class_of, "{code:?}");
+        }
+    }
+}

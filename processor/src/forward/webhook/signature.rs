@@ -1,0 +1,117 @@
+//! Signature: what Standard Webhooks say about secrets and signatures. Pure.
+//!
+//! In: the text of the secret file; id, time and body of a delivery. Out: the header `webhook-signature`.
+//! Two secrets, separated by white space, give two signatures: so a secret is changed without a gap.
+//! Not here: reading the file.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::DecodePaddingMode;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+const PREFIX: &str = "whsec_";
+
+/// Base64 that is not strict about its end: people cut it off.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The signing secrets of a rule.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets(Vec<Vec<u8>>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Secrets({})", self.0.len())
+    }
+}
+
+/// The text holds no secret that can be used. The error does not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a signing secret must be `whsec_` and the base64 of 24 to 64 bytes, as Standard Webhooks say; two may stand there, separated by a space")]
+pub struct SecretError;
+
+impl Secrets {
+    /// Reads the text of a secret file.
+    ///
+    /// # Errors
+    /// When one of the secrets cannot be used, or there is none.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let secrets: Result<Vec<_>, _> = text.split_whitespace().map(key).collect();
+        match secrets {
+            Ok(secrets) if !secrets.is_empty() => Ok(Self(secrets)),
+            Ok(_) | Err(SecretError) => Err(SecretError),
+        }
+    }
+
+    /// Returns one `v1` signature a secret, separated by a space.
+    pub fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
+        let signatures: Vec<_> = self.0.iter().map(|secret| signature(secret, id, seconds, body)).collect();
+        signatures.join(" ")
+    }
+}
+
+fn key(text: &str) -> Result<Vec<u8>, SecretError> {
+    let key = text.strip_prefix(PREFIX).and_then(|key| LENIENT.decode(key).ok());
+    key.filter(|key| (24..=64).contains(&key.len())).ok_or(SecretError)
+}
+
+fn signature(secret: &[u8], id: &str, seconds: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(format!("{id}.{seconds}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    const BODY: &[u8] = br#"{"test": 2432232314}"#;
+    const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+    #[test]
+    fn signs_the_published_example() {
+        let secrets = Secrets::parse(SECRET).expect("it is a secret");
+        assert_eq!(secrets.sign(ID, 1_614_265_330, BODY), SIGNATURE);
+    }
+
+    #[test]
+    fn two_secrets_give_two_signatures_in_their_order() {
+        let secrets = Secrets::parse(&format!("{SECRET} {OTHER}\n")).expect("they are secrets");
+        let both = secrets.sign(ID, 1_614_265_330, BODY);
+        let (first, second) = both.split_once(' ').expect("there are two");
+        assert_eq!(first, SIGNATURE);
+        assert_eq!(second, Secrets::parse(OTHER).expect("it is a secret").sign(ID, 1_614_265_330, BODY));
+    }
+
+    #[test]
+    fn padding_may_be_missing() {
+        assert_eq!(Secrets::parse(OTHER.trim_end_matches('=')), Secrets::parse(OTHER));
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_used_is_refused_and_not_repeated() {
+        for text in [
+            "",
+            " \n",
+            "secret",
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "whsec_not base64",
+            "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            &format!("{SECRET} other"),
+            &format!("whsec_{}", "A".repeat(88)),
+        ] {
+            let error = Secrets::parse(text).expect_err(text);
+            assert!(!error.to_string().contains("MfKQ9r8"));
+        }
+        assert_eq!(format!("{:?}", Secrets::parse(SECRET)), "Ok(Secrets(1))");
+    }
+}
