@@ -1,0 +1,280 @@
+//! Flow: the whole way of a stream's records, from the source to the acknowledged position. Read [`Flow::turn`] first.
+//!
+//! ```text
+//! source ─ record ─▶ intake ─▶ batch ─ intent ─▶ try ─▶ settled ─ acknowledge ─▶ source
+//!                      └ line (decode, check, map)  └ insert, then dead letters
+//! ```
+//!
+//! In: a source, a writer and the stream's config. Out: every record in exactly one of stored, dead-lettered, filtered, deduplicated.
+//! One thread decides everything and is the only one that commits, so a revoked partition is given up between two commits.
+//! The protocol, and where each step stands:
+//! 1. a batch is a contiguous range of one partition (`flow/intake.rs`);
+//! 2. its intent is committed before its insert, and confirmed before every further try (`flow/writing.rs`);
+//! 3. the next intent of the partition acknowledges it; a partition that falls idle is acknowledged plainly;
+//! 4. a new owner repeats the range of an intent exactly (`flow/assignment.rs`).
+//!
+//! Memory: everything not written yet is bounded by twice `batch.maxBytes`; above it, reading stops, at first by not polling, then by
+//! pausing the partitions while polls go on.
+//! Not here: what a row is (`line.rs`), what an insert is (`deliver.rs`, `sink/`).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crds::conditions::Reason;
+use crds::schema::problems::Problems;
+use crds::stream_config::StreamConfig;
+
+use crate::batch::Limits;
+use crate::flow::intake::Intake;
+use crate::flow::writer::Writer;
+use crate::intent::Tokens;
+use crate::metrics::Metrics;
+use crate::report::Health;
+use crate::retry::Jitter;
+use crate::source::{Source, SourceError};
+
+mod assignment;
+mod caution;
+mod intake;
+mod partition;
+mod run;
+mod writing;
+pub mod writer;
+
+pub use run::{Ended, run};
+
+/// Tries under way at once. One insert fills the server while the next block is encoded.
+const AWAY_AT_ONCE: usize = 2;
+/// How long reading stops without a word to the source, before partitions are paused (and what was fetched is thrown away).
+const PAUSE_AFTER: Duration = Duration::from_millis(500);
+/// How often the ends of partitions are asked for.
+const LAG_EVERY: Duration = Duration::from_secs(5);
+const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// What a flow must know of its stream.
+pub struct Stream {
+    /// The stream.
+    pub config: StreamConfig,
+    /// The key of hashed fields.
+    pub hash_key: Option<Vec<u8>>,
+    /// Hash of all that makes rows of records.
+    pub rules: String,
+    /// Seed of the jitter between tries.
+    pub seed: u64,
+}
+
+/// Why a flow cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The stream's schemas cannot be used.
+    #[error("failed to understand the stream's config")]
+    Config(#[source] Problems),
+    /// The source needs a new client.
+    #[error("failed to go on reading")]
+    Source(#[source] SourceError),
+    /// A defect of ours.
+    #[error("failed to write: a task panicked")]
+    Broken,
+}
+
+/// The state of a stream's way, on one thread.
+pub struct Flow<S, W> {
+    source: S,
+    writer: W,
+    intake: Intake,
+    stream: Stream,
+    tokens: Tokens,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    jitter: Jitter,
+    assignments: u64,
+    commit_after: Option<Instant>,
+    over_since: Option<Instant>,
+    is_paused: bool,
+    lag_at: Instant,
+    lag_next: usize,
+    n_reports: u64,
+    broken: Option<FlowError>,
+}
+
+impl<S: Source, W: Writer> Flow<S, W> {
+    /// Builds a flow over a source and a writer.
+    ///
+    /// # Errors
+    /// When the stream's schemas cannot be used.
+    pub fn new(
+        source: S,
+        writer: W,
+        stream: Stream,
+        (metrics, health): (Arc<Metrics>, Arc<Health>),
+        now: Instant,
+    ) -> Result<Self, FlowError> {
+        let batch = &stream.config.batch;
+        let limits = Limits {
+            max_rows: batch.max_rows.max(1),
+            max_bytes: batch.max_bytes.max(1),
+            max_age: Duration::from_millis(batch.max_age_milliseconds),
+        };
+        let intake =
+            Intake::new(&stream.config, stream.hash_key.clone(), limits, now).map_err(FlowError::Config)?;
+        let tokens =
+            Tokens::new(&stream.config.stream.id, stream.config.stream.epoch, &stream.config.kafka.topic);
+        Ok(Self {
+            source,
+            writer,
+            intake,
+            tokens,
+            metrics,
+            health,
+            jitter: Jitter::new(stream.seed),
+            stream,
+            assignments: 0,
+            commit_after: None,
+            over_since: None,
+            is_paused: false,
+            lag_at: now,
+            lag_next: 0,
+            n_reports: 0,
+            broken: None,
+        })
+    }
+
+    /// Does whatever is due, and reads for at most `wait`.
+    ///
+    /// # Errors
+    /// When the flow cannot go on; what was under way is repeated by the next owner.
+    pub fn turn(&mut self, now: Instant, wait: Duration) -> Result<(), FlowError> {
+        self.intake.now = now;
+        self.receive(now, Duration::ZERO);
+        self.settle_changes(now);
+        self.take_held(now);
+        self.close_due(now);
+        self.write(now);
+        self.acknowledge(now);
+        self.measure(now);
+        self.read(now, wait);
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Reads, unless more is kept than may be kept.
+    fn read(&mut self, now: Instant, wait: Duration) {
+        let is_over = self.intake.n_bytes() >= self.intake.limits.max_bytes.saturating_mul(2);
+        let over_since = if is_over { Some(*self.over_since.get_or_insert(now)) } else { None };
+        self.over_since = over_since;
+        let pause = over_since.is_some_and(|since| now.saturating_duration_since(since) >= PAUSE_AFTER);
+        if is_over && !pause && !self.is_paused {
+            self.receive(now, wait);
+            return;
+        }
+        self.pause(pause || self.intake.is_draining);
+        if let Err(error) = self.source.poll(wait, &mut self.intake) {
+            self.source_failed(error);
+        }
+        if std::mem::take(&mut self.intake.n_read) > 0 {
+            self.health.read(now);
+        }
+    }
+
+    fn pause(&mut self, pause: bool) {
+        if pause == self.is_paused {
+            return;
+        }
+        let numbers = self.numbers();
+        let done = if pause { self.source.pause(&numbers) } else { self.source.resume(&numbers) };
+        match done {
+            Ok(()) => {
+                self.is_paused = pause;
+                self.health.pause(pause);
+            }
+            Err(error) => self.source_failed(error),
+        }
+    }
+
+    fn numbers(&mut self) -> Vec<i32> {
+        self.intake.all().filter(|partition| partition.refused.is_none()).map(|partition| partition.number).collect()
+    }
+
+    /// Notes that the source failed; a fatal failure ends the flow.
+    fn source_failed(&mut self, error: SourceError) {
+        tracing::warn!(error = chain(&error), reason = %error.reason, "the source failed");
+        self.metrics.retry(error.reason);
+        self.health.source_failed(error.reason, chain(&error), self.intake.now);
+        if error.fatal {
+            self.broken = Some(FlowError::Source(error));
+        }
+    }
+
+    /// Shows how far behind the partitions are, and asks one of them for its end now and then.
+    fn measure(&mut self, now: Instant) {
+        let numbers = self.numbers();
+        if numbers.is_empty() || now < self.lag_at {
+            return;
+        }
+        self.lag_at = now + LAG_EVERY / u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        self.lag_next = (self.lag_next + 1) % numbers.len();
+        let number = numbers[self.lag_next];
+        match self.source.ends(number) {
+            Ok(ends) => {
+                if let Some(partition) = self.intake.partition(number) {
+                    partition.high = ends.high;
+                }
+            }
+            Err(error) => self.source_failed(error),
+        }
+        let lags: Vec<(i32, i64)> =
+            self.intake.all().map(|partition| (partition.number, partition.lag())).collect();
+        self.metrics.lags(&lags, self.intake.n_bytes());
+        self.health.lags(&lags);
+    }
+
+    /// Begins to drain: nothing more is read, what was read is written.
+    pub fn begin_drain(&mut self) {
+        self.intake.is_draining = true;
+        for partition in self.intake.all() {
+            // A range that is not complete may not be written; its intent stands for the next owner.
+            if partition.replay.is_none() {
+                partition.close();
+            } else {
+                partition.filling = None;
+            }
+            partition.held.clear();
+            partition.held_bytes = 0;
+        }
+    }
+
+    /// Returns whether nothing is under way and the group knows it.
+    pub fn is_idle(&mut self) -> bool {
+        self.intake.all().all(|partition| partition.is_idle())
+    }
+
+    /// Commits what is settled, before the group is left.
+    pub fn leave(&mut self, now: Instant) {
+        let numbers = self.numbers();
+        self.commit_last(&numbers, now);
+    }
+
+    /// Ends the flow and hands back the source, which leaves the group when it is dropped.
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
+    fn stop(&mut self, reason: Reason, message: String) {
+        tracing::error!(%reason, message, "the stream stops");
+        self.health.refused(reason, message);
+    }
+}
+
+/// Returns an error with its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,141 @@
+//! Caution: how a record that ends the process is found, in three tries, without any cost while all is well.
+//!
+//! ```text
+//! first try     nothing is known; the process dies
+//! second try    before every 256 records, the group is told which ones; the process dies
+//! third try     before every one of those 256; the process dies
+//! fourth start  that record is known: it is dead-lettered as PoisonRecord without being taken
+//! ```
+//!
+//! In: the tries and the suspects that stand beside the committed offset. Out: whether a record may be taken, must be announced
+//! first, or must not be taken at all. One commit that moves on ends the caution.
+//! Not here: panics. They are caught in the process itself, see `intake.rs`.
+
+use crate::intent::Mark;
+use crate::position::Range;
+
+const WIDE: i64 = 256;
+
+/// How carefully records of a partition are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Caution {
+    level: Level,
+    /// Records that were announced.
+    announced: Option<Range>,
+    /// Records behind this one wait until the group has moved on.
+    barrier: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Level {
+    #[default]
+    Off,
+    /// Every record is announced in company.
+    Wide,
+    /// The suspects are announced one by one.
+    Narrow { suspects: Range },
+    /// This one is not taken.
+    Known { poison: i64 },
+}
+
+/// What to do with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Take it.
+    Take,
+    /// Tell the group of these first.
+    Announce(Range),
+    /// Dead-letter it.
+    SetAside,
+    /// Leave it until the group has moved on.
+    Wait,
+}
+
+impl Caution {
+    /// Builds the caution of a partition from what stood beside its offset, this start included in the tries.
+    pub(super) fn new(mark: &Mark) -> Self {
+        let level = match (mark.attempts, mark.suspect) {
+            (0 | 1, _) => Level::Off,
+            (_, Some(suspect)) if suspect.first == suspect.last => Level::Known { poison: suspect.first },
+            (_, Some(suspects)) => Level::Narrow { suspects },
+            (_, None) => Level::Wide,
+        };
+        Self { level, announced: None, barrier: None }
+    }
+
+    /// Returns whether records must be held back one by one.
+    pub(super) fn is_on(&self) -> bool {
+        self.level != Level::Off
+    }
+
+    /// Says what to do with the record at this offset.
+    pub(super) fn step(&self, offset: i64) -> Step {
+        if self.barrier.is_some_and(|barrier| offset > barrier) {
+            return Step::Wait;
+        }
+        let announce = match self.level {
+            Level::Off => return Step::Take,
+            Level::Known { poison } if poison == offset => return Step::SetAside,
+            Level::Known { .. } => return Step::Take,
+            Level::Wide => Range { first: offset, last: offset + WIDE - 1 },
+            Level::Narrow { suspects } if suspects.contains(offset) => Range { first: offset, last: offset },
+            Level::Narrow { .. } => return Step::Take,
+        };
+        if self.announced.is_some_and(|announced| announced.contains(offset)) {
+            Step::Take
+        } else {
+            Step::Announce(announce)
+        }
+    }
+
+    /// Learns that the group was told.
+    pub(super) fn announced(&mut self, range: Range) {
+        self.announced = Some(range);
+    }
+
+    /// Lets nothing behind this record pass until the group has moved on: a second such record must not be met before.
+    pub(super) fn stop_behind(&mut self, offset: i64) {
+        self.barrier = Some(offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(attempts: u32, suspect: Option<Range>) -> Mark {
+        Mark { attempts, suspect, ..Mark::default() }
+    }
+
+    #[test]
+    fn the_first_start_is_not_careful() {
+        assert!(!Caution::new(&mark(1, None)).is_on());
+    }
+
+    #[test]
+    fn the_second_start_announces_records_in_company() {
+        let mut caution = Caution::new(&mark(2, None));
+        let announce = Range { first: 10, last: 265 };
+        assert_eq!(caution.step(10), Step::Announce(announce));
+        caution.announced(announce);
+        assert_eq!(caution.step(265), Step::Take);
+        assert_eq!(caution.step(266), Step::Announce(Range { first: 266, last: 521 }));
+    }
+
+    #[test]
+    fn the_third_start_announces_each_suspect_alone() {
+        let caution = Caution::new(&mark(3, Some(Range { first: 10, last: 265 })));
+        assert_eq!(caution.step(9), Step::Take);
+        assert_eq!(caution.step(10), Step::Announce(Range { first: 10, last: 10 }));
+        assert_eq!(caution.step(266), Step::Take);
+    }
+
+    #[test]
+    fn the_fourth_start_sets_the_record_aside_and_waits_behind_it() {
+        let mut caution = Caution::new(&mark(4, Some(Range { first: 42, last: 42 })));
+        assert_eq!(caution.step(41), Step::Take);
+        assert_eq!(caution.step(42), Step::SetAside);
+        caution.stop_behind(42);
+        assert_eq!(caution.step(43), Step::Wait);
+    }
+}

@@ -1,0 +1,203 @@
+//! Partition: the state of one assigned partition, from assignment to revocation.
+//!
+//! ```text
+//! records ─▶ held (only while cautious or loading) ─▶ filling ─▶ closed … ─▶ flight ─▶ settled ─▶ the group's standing
+//! ```
+//!
+//! In: outcomes and ends of tries. Out: what is due.
+//! Not here: IO. Whoever drops this value has given the partition up, wholly.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::batch::{Batch, Original, Repetition};
+use crate::columns::Rows;
+use crate::deduplicate::Seen;
+use crate::deliver::Job;
+use crate::flow::caution::Caution;
+use crate::intent::Mark;
+use crate::position::Range;
+
+/// What the group holds, as far as this member knows.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    pub(super) offset: i64,
+    pub(super) mark: Mark,
+}
+
+/// A batch between its intent and its end.
+pub(super) struct Flight {
+    pub(super) n_bytes: usize,
+    pub(super) abandoned: Arc<AtomicBool>,
+    pub(super) state: FlightState,
+}
+
+/// Where the batch is.
+pub(super) enum FlightState {
+    /// With the writer.
+    Away,
+    /// Here, until it is tried again.
+    Waiting { job: Box<Job>, until: Instant },
+}
+
+impl Flight {
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.state, FlightState::Away)
+    }
+}
+
+/// The range that an intent names, which the first batch must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replay {
+    pub(super) range: Range,
+    pub(super) repetition: Repetition,
+}
+
+/// One assigned partition.
+pub(super) struct Partition {
+    pub(super) number: i32,
+    pub(super) assignment: u64,
+    pub(super) standing: Standing,
+    /// Hash of the rules that make rows now.
+    pub(super) rules: String,
+    pub(super) filling: Option<Batch>,
+    pub(super) closed: VecDeque<Batch>,
+    pub(super) flight: Option<Flight>,
+    /// Offset to be committed: everything below is settled, and the group does not know yet.
+    pub(super) settled: Option<i64>,
+    pub(super) replay: Option<Replay>,
+    pub(super) caution: Caution,
+    pub(super) seen: Option<Seen>,
+    pub(super) is_loading: bool,
+    /// When event ids are to be asked for again.
+    pub(super) load_at: Option<Instant>,
+    pub(super) held: VecDeque<Original>,
+    pub(super) held_bytes: usize,
+    /// Whether the end of the partition was met, and not acted on yet.
+    pub(super) ended: bool,
+    /// Offset of the next record to be read, and the end when it was last asked for.
+    pub(super) next: i64,
+    pub(super) high: i64,
+    /// Why it is not read.
+    pub(super) refused: Option<String>,
+}
+
+impl Partition {
+    /// Builds the state of a partition that is read from `next` on.
+    pub(super) fn new(number: i32, assignment: u64, standing: Standing, rules: String) -> Self {
+        let next = standing.offset;
+        Self {
+            number,
+            assignment,
+            standing,
+            rules,
+            filling: None,
+            closed: VecDeque::new(),
+            flight: None,
+            settled: None,
+            replay: None,
+            caution: Caution::default(),
+            seen: None,
+            is_loading: false,
+            load_at: None,
+            held: VecDeque::new(),
+            held_bytes: 0,
+            ended: false,
+            next,
+            high: next,
+            refused: None,
+        }
+    }
+
+    /// Returns whether a record may be taken as soon as it is read.
+    pub(super) fn takes_directly(&self) -> bool {
+        !self.is_loading && self.held.is_empty() && !self.caution.is_on()
+    }
+
+    /// Sets a record aside until it may be taken.
+    pub(super) fn hold(&mut self, original: Original) {
+        self.held_bytes += original.n_bytes();
+        self.held.push_back(original);
+    }
+
+    /// Takes the next record that was set aside.
+    pub(super) fn unhold(&mut self) -> Option<Original> {
+        let original = self.held.pop_front()?;
+        self.held_bytes = self.held_bytes.saturating_sub(original.n_bytes());
+        Some(original)
+    }
+
+    /// Closes what is filling.
+    pub(super) fn close(&mut self) {
+        if let Some(batch) = self.filling.take() {
+            self.closed.push_back(batch);
+        }
+    }
+
+    /// Closes the range that an intent names, exactly, whatever is still there of its records.
+    pub(super) fn close_replay(&mut self, empty: Rows, now: Instant) {
+        let Some(replay) = self.replay.take() else { return };
+        let mut batch = self.filling.take().unwrap_or_else(|| Batch::open(replay.range.first, empty, now));
+        batch.range = replay.range;
+        batch.repetition = Some(replay.repetition);
+        self.closed.push_back(batch);
+    }
+
+    /// Returns the memory of everything not written yet.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.held_bytes
+            + self.filling.as_ref().map_or(0, Batch::n_bytes)
+            + self.closed.iter().map(Batch::n_bytes).sum::<usize>()
+            + self.flight.as_ref().map_or(0, |flight| flight.n_bytes)
+    }
+
+    /// Returns whether nothing is under way and the group knows it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_quiet() && self.settled.is_none()
+    }
+
+    /// Returns whether nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.filling.is_none() && self.closed.is_empty() && self.flight.is_none()
+    }
+
+    /// Returns the mark for a commit. A commit that says what the group holds already is no progress: the count of tries stays.
+    pub(super) fn mark(&self, offset: i64, intent: Option<Range>, split: bool) -> Mark {
+        let held = &self.standing;
+        let is_progress = held.offset != offset || held.mark.intent != intent;
+        Mark {
+            intent,
+            split,
+            rules: if is_progress { self.rules.clone() } else { held.mark.rules.clone() },
+            epoch: held.mark.epoch,
+            attempts: if is_progress { 0 } else { held.mark.attempts },
+            suspect: if is_progress { None } else { held.mark.suspect },
+        }
+    }
+
+    /// Learns that the group holds this now.
+    pub(super) fn stands(&mut self, offset: i64, mark: Mark) {
+        if mark.attempts == 0 {
+            self.caution = Caution::default();
+        }
+        if self.settled.is_some_and(|settled| offset >= settled) {
+            self.settled = None;
+        }
+        self.standing = Standing { offset, mark };
+    }
+
+    /// Returns the records between the last one read and the end.
+    pub(super) fn lag(&self) -> i64 {
+        (self.high - self.next).max(0)
+    }
+}
+
+impl Drop for Partition {
+    fn drop(&mut self) {
+        if let Some(flight) = &self.flight {
+            flight.abandoned.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The processor: settings, telemetry, then the stream, until SIGTERM.
+//!
+//! In: the environment and the files that the operator mounts. Out: exit code 0 after a drain; anything else is a defect or a config
+//! that cannot be used, and the log's last line says which.
+//! Not here: any decision about records.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use processor::metrics::Metrics;
+use processor::report::Health;
+use processor::settings::Settings;
+use processor::stream::{Told, run_stream};
+use processor::{http, telemetry};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let run = || -> anyhow::Result<()> {
+        let settings = Settings::read()?;
+        telemetry::begin(&settings.log).context("`TRIBUTARY_LOG` is no filter")?;
+        // Several libraries bring a TLS of their own choice; they must agree before the first of them is asked.
+        if rustls::crypto::ring::default_provider().install_default().is_err() {
+            tracing::debug!("a TLS provider was installed already");
+        }
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")?;
+        runtime.block_on(processor(settings))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without telemetry, a line of the same shape.
+            let line = serde_json::json!({"level": "ERROR", "message": format!("{error:#}")});
+            #[expect(clippy::print_stderr, reason = "the last word of a process that may have no log")]
+            {
+                eprintln!("{line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn processor(settings: Settings) -> anyhow::Result<()> {
+    let told = Told { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new(Instant::now())) };
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    tokio::spawn(http::serve(listener, Arc::clone(&told.metrics), Arc::clone(&told.health)));
+
+    let secrets = settings.files.secrets()?;
+    let (sender, secrets) = watch::channel(secrets);
+    tokio::spawn(settings.files.clone().watch(sender));
+
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("draining");
+        stop.send_replace(true);
+        // Nothing is left to wait for, but those who listen must not hear that the sender is gone.
+        std::future::pending::<()>().await;
+    });
+
+    // Forwarding rules run beside it, in tasks with clients of their own, and hear the same `stopped`.
+    run_stream(&settings, secrets, stopped, &told).await?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! ClickHouse as a sink: one Native block an insert, with a token.
+//!
+//! In: column buffers and a token. Out: stored exactly once, whatever was repeated; or an error with its verdict.
+//! What the settings are for: `async_insert=0` and `insert_deduplication_token` make a repeated insert a no-op;
+//! `deduplicate_blocks_in_dependent_materialized_views=1` does the same for views; `max_partitions_per_insert_block=0` lets a batch with
+//! strange times through, since the server would refuse it for ever; `type_json_skip_duplicated_paths=1` and
+//! `input_format_skip_unknown_fields=0` make refusals of single rows rare and those of columns loud.
+//! Not here: DDL; and no text of the server's that could hold a value of an event leaves this room.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clickhouse::{Client, Compression};
+use crds::columns::Column;
+use crds::stream_config::ClickHouseConfig;
+use tokio::sync::watch;
+
+use crate::deduplicate::Seen;
+use crate::sink::{Question, Sink, SinkError, Write};
+
+mod answer;
+pub mod verdict;
+
+/// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
+pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// User and password; they change while the process runs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+/// A stream's table.
+pub struct ClickHouseSink {
+    client: Client,
+    credentials: watch::Receiver<Credentials>,
+    insert: String,
+    table: String,
+    topic: String,
+}
+
+impl ClickHouseSink {
+    /// Builds the sink of a table; columns are those of the rows, in their order.
+    pub fn new(
+        config: &ClickHouseConfig,
+        topic: &str,
+        columns: &[Column],
+        credentials: watch::Receiver<Credentials>,
+    ) -> Self {
+        let table = format!("{}.{}", quoted(&config.database), quoted(&config.table));
+        let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+        let client = Client::default()
+            .with_url(&config.url)
+            .with_compression(Compression::Lz4)
+            .with_product_info("tributary-processor", env!("CARGO_PKG_VERSION"));
+        Self {
+            client,
+            credentials,
+            insert: format!("INSERT INTO {table} ({}) FORMAT Native", names.join(", ")),
+            table,
+            topic: topic.to_owned(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let credentials = self.credentials.borrow();
+        self.client.clone().with_user(&credentials.user).with_password(&credentials.password)
+    }
+
+    async fn insert(&self, token: &str, body: Bytes) -> Result<(), clickhouse::error::Error> {
+        let mut insert = self
+            .client()
+            .insert_formatted_with(self.insert.as_str())
+            .with_setting("async_insert", "0")
+            .with_setting("insert_deduplicate", "1")
+            .with_setting("insert_deduplication_token", token)
+            .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
+            .with_setting("max_partitions_per_insert_block", "0")
+            .with_setting("type_json_skip_duplicated_paths", "1")
+            .with_setting("input_format_skip_unknown_fields", "0");
+        insert.send(body).await?;
+        insert.end().await
+    }
+
+    fn ask(&self, sql: &str) -> clickhouse::query::Query {
+        self.client().query(sql)
+    }
+
+    async fn stored_offsets(&self, question: Question) -> Result<Vec<i64>, clickhouse::error::Error> {
+        let mut sql = format!(
+            "SELECT _offset FROM {} WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
+            self.table
+        );
+        if question.times.is_some() {
+            sql.push_str(
+                " AND event_time BETWEEN fromUnixTimestamp64Milli(?, 'UTC') AND fromUnixTimestamp64Milli(?, 'UTC')",
+            );
+        }
+        sql.push_str(" ORDER BY _offset");
+        let range = question.range;
+        let mut query =
+            self.ask(&sql).bind(&self.topic).bind(question.partition).bind(range.first).bind(range.last);
+        if let Some((earliest, latest)) = question.times {
+            query = query.bind(earliest).bind(latest);
+        }
+        let bytes = query.fetch_bytes("RowBinary")?.collect().await?;
+        Ok(answer::offsets(&bytes))
+    }
+
+    async fn learn(&self, partition: i32, before: i64, seen: &mut Seen) -> Result<(), clickhouse::error::Error> {
+        let table = &self.table;
+        let rows = "_topic = ? AND _partition = ? AND _offset < ?";
+        let sql = format!(
+            "SELECT event_id, toUnixTimestamp64Milli(received_at) FROM {table} WHERE {rows} \
+             AND received_at >= (SELECT max(received_at) FROM {table} WHERE {rows}) - INTERVAL ? SECOND \
+             AND event_id != concat(_topic, ':', toString(_partition), ':', toString(_offset))"
+        );
+        let query = self.ask(&sql).bind(&self.topic).bind(partition).bind(before);
+        let query = query.bind(&self.topic).bind(partition).bind(before).bind(seen.window_seconds());
+        let mut cursor = query.fetch_bytes("RowBinary")?;
+        let mut ids = answer::Ids::default();
+        while let Some(chunk) = cursor.next().await? {
+            ids.take(&chunk, &mut |id, milliseconds| seen.insert(id, milliseconds));
+        }
+        Ok(())
+    }
+}
+
+impl Sink for ClickHouseSink {
+    async fn write(&self, write: Write<'_>) -> Result<(), SinkError> {
+        let mut body = Vec::new();
+        write.rows.encode_rows(write.part, &mut body);
+        match tokio::time::timeout(INSERT_TIMEOUT, self.insert(write.token, body.into())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(verdict::judge(error)),
+            Err(_) => Err(verdict::silent("ClickHouse did not answer an insert", INSERT_TIMEOUT)),
+        }
+    }
+
+    async fn stored(&self, question: Question) -> Result<Vec<i64>, SinkError> {
+        match tokio::time::timeout(QUESTION_TIMEOUT, self.stored_offsets(question)).await {
+            Ok(Ok(offsets)) => Ok(offsets),
+            Ok(Err(error)) => Err(verdict::judge_question(error)),
+            Err(_) => Err(verdict::silent("ClickHouse did not say which rows it has", QUESTION_TIMEOUT)),
+        }
+    }
+
+    async fn seen(&self, partition: i32, before: i64, mut seen: Seen) -> Result<Seen, SinkError> {
+        match self.learn(partition, before, &mut seen).await {
+            Ok(()) => Ok(seen),
+            Err(error) => Err(verdict::judge_question(error)),
+        }
+    }
+}
+
+/// Quotes an identifier.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}

@@ -1,0 +1,199 @@
+//! Dead letters: rejected records go to a topic of their own, with the reason in headers.
+//!
+//! In: letters. Out: delivered on all replicas, or still in the list.
+//! The record is as it came: key, bytes, headers. Ours are added: `tributary-reason`, `-message`, `-field`, `-schema`, `-position`;
+//! none of them holds a value of the event. A record that fits no message with them is cut, and `tributary-cut` says how long it was.
+//! A letter may be delivered twice when the process dies between delivery and acknowledgement; the position tells.
+//! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crds::conditions::Reason;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
+
+use crate::batch::Letter;
+use crate::retry::Verdict;
+use crate::sink::{DeadLetters, SinkError};
+use crate::source::kafka::fault::reason;
+use crate::source::kafka::properties::Connection;
+
+/// Letters that are under way at once.
+const AT_ONCE: usize = 1000;
+/// What is left of a record that is too long for the topic.
+const CUT: usize = 512 * 1024;
+const QUEUE_FULL_WAIT: Duration = Duration::from_millis(20);
+
+/// Produces to the dead-letter topic. The client is made when the first letter comes.
+pub struct DeadLetterProducer {
+    connection: Connection,
+    source_topic: String,
+    topic: String,
+    more_headers: Vec<(String, String)>,
+    producer: Mutex<Option<FutureProducer>>,
+}
+
+impl DeadLetterProducer {
+    /// Builds a producer of letters about records of `source_topic`.
+    pub fn new(connection: Connection, source_topic: &str, topic: &str) -> Self {
+        Self {
+            connection,
+            source_topic: source_topic.to_owned(),
+            topic: topic.to_owned(),
+            more_headers: Vec::new(),
+            producer: Mutex::new(None),
+        }
+    }
+
+    /// Adds a header to every letter, for example `tributary-rule`.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.more_headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Returns the client; a broken one is replaced.
+    fn client(&self) -> Result<FutureProducer, KafkaError> {
+        let mut kept = self.producer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(producer) = kept.as_ref().filter(|producer| producer.client().fatal_error().is_none()) {
+            return Ok(producer.clone());
+        }
+        let producer: FutureProducer = self.connection.producer().create()?;
+        *kept = Some(producer.clone());
+        Ok(producer)
+    }
+
+    fn headers(&self, letter: &Letter, cut_from: Option<usize>) -> OwnedHeaders {
+        let Letter { original, rejected } = letter;
+        let mut headers = OwnedHeaders::new_with_capacity(original.headers.len() + 6 + self.more_headers.len());
+        for (name, value) in &original.headers {
+            headers = headers.insert(Header { key: name, value: value.as_deref() });
+        }
+        let position =
+            format!("{}:{}:{}", self.source_topic, original.position.partition, original.position.offset);
+        let reason = rejected.reason.to_string();
+        let length = cut_from.map(|length| length.to_string());
+        let ours = [
+            ("tributary-reason", reason.as_str()),
+            ("tributary-message", rejected.message.as_str()),
+            ("tributary-field", rejected.field.as_str()),
+            ("tributary-schema", rejected.schema.as_str()),
+            ("tributary-position", position.as_str()),
+        ];
+        let more = self.more_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let cut = length.as_deref().map(|length| ("tributary-cut", length));
+        for (name, value) in ours.into_iter().chain(more).chain(cut) {
+            headers = headers.insert(Header { key: name, value: Some(value) });
+        }
+        headers
+    }
+
+    /// Hands a letter to the client, waiting while its queue is full.
+    async fn send(
+        &self,
+        producer: &FutureProducer,
+        letter: &Letter,
+        cut: Option<usize>,
+    ) -> Result<DeliveryFuture, KafkaError> {
+        let original = &letter.original;
+        let whole = original.payload.as_deref();
+        let cut_from = whole.map(<[u8]>::len).filter(|length| cut.is_some_and(|cut| *length > cut));
+        let payload = whole.map(|bytes| &bytes[..cut.unwrap_or(bytes.len()).min(bytes.len())]);
+        loop {
+            let record = FutureRecord {
+                topic: &self.topic,
+                partition: None,
+                payload,
+                key: original.key.as_deref(),
+                timestamp: None,
+                headers: Some(self.headers(letter, cut_from)),
+            };
+            match producer.send_result(record) {
+                Ok(delivery) => return Ok(delivery),
+                Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    tokio::time::sleep(QUEUE_FULL_WAIT).await;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Delivers some letters; returns those that were not.
+    async fn deliver_some(
+        &self,
+        producer: &FutureProducer,
+        letters: Vec<Letter>,
+        cut: Option<usize>,
+    ) -> (Vec<Letter>, Option<KafkaError>) {
+        let mut under_way = Vec::with_capacity(letters.len());
+        let (mut left, mut failure) = (Vec::new(), None);
+        for letter in letters {
+            match self.send(producer, &letter, cut).await {
+                Ok(delivery) => under_way.push((letter, delivery)),
+                Err(error) => {
+                    left.push(letter);
+                    failure = Some(error);
+                }
+            }
+        }
+        for (letter, delivery) in under_way {
+            match delivery.await {
+                Ok(Ok(_)) => {}
+                Ok(Err((error, _))) => {
+                    left.push(letter);
+                    failure = Some(error);
+                }
+                Err(_) => {
+                    left.push(letter);
+                    failure = Some(KafkaError::Canceled);
+                }
+            }
+        }
+        (left, failure)
+    }
+
+    fn failed(&self, error: KafkaError) -> SinkError {
+        let reason = error.rdkafka_error_code().map_or(Reason::KafkaRejected, reason);
+        let message = match reason {
+            Reason::KafkaUnreachable => format!("Kafka does not take dead letters for topic {} at the moment", self.topic),
+            _ => format!(
+                "Kafka refuses dead letters for topic {}: create the topic, or allow this user to write to it; \
+                 until then nothing of the stream is acknowledged, and nothing is lost",
+                self.topic
+            ),
+        };
+        let verdict = if reason == Reason::KafkaUnreachable { Verdict::Retry } else { Verdict::Stop };
+        SinkError { verdict, reason, message, source: Some(Box::new(error)) }
+    }
+}
+
+impl DeadLetters for DeadLetterProducer {
+    async fn deliver(&self, letters: &mut Vec<Letter>) -> Result<(), SinkError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let producer = self.client().map_err(|error| self.failed(error))?;
+        while !letters.is_empty() {
+            let rest = letters.split_off(letters.len().min(AT_ONCE));
+            let some = std::mem::replace(letters, rest);
+            let (mut left, mut failure) = self.deliver_some(&producer, some, None).await;
+            if failure.as_ref().is_some_and(is_too_large) {
+                (left, failure) = self.deliver_some(&producer, left, Some(CUT)).await;
+            }
+            if let Some(error) = failure {
+                letters.append(&mut left);
+                return Err(self.failed(error));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
+    )
+}

@@ -1,0 +1,61 @@
+//! Faults of Kafka: which reason an error has, in one `match`.
+//!
+//! In: librdkafka's error code. Out: a reason that people know, and whether a new client is needed.
+//! Not here: how often something is repeated.
+
+use crds::conditions::Reason;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::source::SourceError;
+
+/// Builds the error of an action that Kafka did not do.
+pub fn fault(action: &'static str, error: KafkaError) -> SourceError {
+    SourceError {
+        action,
+        reason: error.rdkafka_error_code().map_or(Reason::KafkaRejected, reason),
+        fatal: matches!(error, KafkaError::MessageConsumptionFatal(_) | KafkaError::ClientCreation(_) | KafkaError::ClientConfig(..)),
+        source: Box::new(error),
+    }
+}
+
+/// Returns the reason of a code.
+pub fn reason(code: RDKafkaErrorCode) -> Reason {
+    match code {
+        RDKafkaErrorCode::Authentication
+        | RDKafkaErrorCode::SaslAuthenticationFailed
+        | RDKafkaErrorCode::UnsupportedSASLMechanism
+        | RDKafkaErrorCode::IllegalSASLState
+        | RDKafkaErrorCode::SSL
+        | RDKafkaErrorCode::SecurityDisabled => Reason::KafkaAuthFailed,
+        RDKafkaErrorCode::BrokerTransportFailure
+        | RDKafkaErrorCode::AllBrokersDown
+        | RDKafkaErrorCode::Resolve
+        | RDKafkaErrorCode::OperationTimedOut
+        | RDKafkaErrorCode::TimedOutQueue
+        | RDKafkaErrorCode::MessageTimedOut
+        | RDKafkaErrorCode::RequestTimedOut
+        | RDKafkaErrorCode::NetworkException
+        | RDKafkaErrorCode::BrokerNotAvailable
+        | RDKafkaErrorCode::LeaderNotAvailable
+        | RDKafkaErrorCode::NotLeaderForPartition
+        | RDKafkaErrorCode::CoordinatorLoadInProgress
+        | RDKafkaErrorCode::CoordinatorNotAvailable
+        | RDKafkaErrorCode::NotCoordinator
+        | RDKafkaErrorCode::WaitingForCoordinator
+        | RDKafkaErrorCode::NotEnoughReplicas
+        | RDKafkaErrorCode::NotEnoughReplicasAfterAppend => Reason::KafkaUnreachable,
+        _ => Reason::KafkaRejected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_password_a_silent_broker_and_a_refusal_have_their_own_reasons() {
+        assert_eq!(reason(RDKafkaErrorCode::SaslAuthenticationFailed), Reason::KafkaAuthFailed);
+        assert_eq!(reason(RDKafkaErrorCode::AllBrokersDown), Reason::KafkaUnreachable);
+        assert_eq!(reason(RDKafkaErrorCode::TopicAuthorizationFailed), Reason::KafkaRejected);
+    }
+}
