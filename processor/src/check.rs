@@ -123,10 +123,7 @@ fn list(
     while scanner.peek() != b']' {
         // The array was stepped over once, so nothing ends the scan here.
         let Ok(cell) = scanner.cell(None) else { break };
-        let value = target.convert(cell, scanner.texts()).map_err(|breach| match breach {
-            Breach::WrongType { found } => Breach::WrongElement { found },
-            other => other,
-        })?;
+        let value = target.convert(cell, scanner.texts()).map_err(Breach::of_element)?;
         elements.push(value);
         if scanner.peek() == b',' {
             scanner.step();

@@ -3,6 +3,8 @@
 //! In: events through the line. Out: what ClickHouse read from the blocks, asked as text. Works in a database of its own.
 //! Here stands what only the engine knows: that the bytes mean what we think, and that no accepted event makes it refuse a block.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
+
 use std::path::Path;
 
 use crds::columns::Column;
@@ -46,8 +48,14 @@ impl Server {
     }
 
     async fn send(&self, statement: &str, body: Vec<u8>) -> Result<String, String> {
-        let request = self.client.post(&self.url).query(&[("query", statement), ("async_insert", "0")]);
-        let request = request.query(&[("input_format_skip_unknown_fields", "0"), ("session_timezone", "UTC")]);
+        let settings = [
+            ("query", statement),
+            ("async_insert", "0"),
+            ("input_format_skip_unknown_fields", "0"),
+            ("session_timezone", "UTC"),
+        ];
+        let url = reqwest::Url::parse_with_params(&self.url, settings).unwrap();
+        let request = self.client.post(url);
         let response = request.basic_auth(&self.user, Some(&self.password)).body(body).send().await.unwrap();
         let is_success = response.status().is_success();
         let text = response.text().await.unwrap();
@@ -181,6 +189,10 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
         for (offset, text) in input.lines().enumerate() {
             take(&mut line, &mut rows, offset, text.as_bytes());
         }
+        // A block without a row is an empty query to the engine; the flow never sends one.
+        if rows.is_empty() {
+            continue;
+        }
         server.create(&name, line.columns()).await;
         if let Err(error) = server.insert(&name, &rows, 0..rows.n_rows()).await {
             for row in 0..rows.n_rows() {
@@ -206,9 +218,7 @@ async fn the_engine_takes_dictionaries_of_every_width() {
         let event = format!("{{\"event\":\"type {offset}\",\"a\":{offset}}}");
         assert_eq!(take(&mut line, &mut rows, offset, event.as_bytes()), Outcome::Stored);
     }
-    for range in [0..70_000] {
-        server.insert("t", &rows, range).await.unwrap();
-    }
+    server.insert("t", &rows, 0..rows.n_rows()).await.unwrap();
     let statement = "SELECT count(), uniqExact(event), countIf(event = 'type ' || toString(_offset)), sum(extra.a::Int64) FROM";
     let read = server.ask(&format!("{statement} {}.t", server.database)).await;
     assert_eq!(read, "70000\t70000\t70000\t2449965000\n");

@@ -41,6 +41,11 @@ pub(crate) enum Breach {
 }
 
 impl Breach {
+    /// The same breach, told of an element of an array.
+    pub(crate) fn of_element(self) -> Self {
+        if let Self::WrongType { found } = self { Self::WrongElement { found } } else { self }
+    }
+
     fn reason(self) -> RejectionReason {
         match self {
             Self::Missing => RejectionReason::FieldMissing,

@@ -20,13 +20,10 @@ fn reject(members: &str) -> Rejected {
     let mut line = line(STREAM);
     let mut rows = line.rows();
     let payload = format!("{{\"event\":\"purchase\",{members}}}");
-    match line.take(&record(0, Some(payload.as_bytes())), &mut rows) {
-        Outcome::Rejected(rejected) => {
-            assert!(rows.is_empty());
-            rejected
-        }
-        other => panic!("{payload} ends as {other:?}"),
-    }
+    let outcome = line.take(&record(0, Some(payload.as_bytes())), &mut rows);
+    assert!(rows.is_empty(), "{payload}");
+    let Outcome::Rejected(rejected) = outcome else { unreachable!("{payload} ends as {outcome:?}") };
+    rejected
 }
 
 #[test]
