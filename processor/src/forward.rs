@@ -14,13 +14,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crds::conditions::Reason;
 use crds::forwarding_rule::DestinationType;
 use crds::processor_report::RuleReport;
 use crds::stream_config::{RuleConfig, StreamConfig};
 use jiff::Timestamp;
-use prometheus_client::registry::Registry;
 use rdkafka::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -37,6 +37,7 @@ pub mod pace;
 pub mod progress;
 pub mod reply;
 pub mod rule;
+pub mod rules;
 pub mod selection;
 pub mod standing;
 pub mod start;
@@ -76,6 +77,9 @@ pub trait Clients: Clone + Send + 'static {
 
     /// Returns the settings of a producer.
     fn producer(&self) -> ClientConfig;
+
+    /// Returns a number that changes when clients must be made anew.
+    fn version(&self) -> u64;
 }
 
 /// What rules find around them.
@@ -89,25 +93,15 @@ pub struct Surroundings {
     pub pace: Pace,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
+    /// True once the process stops.
+    pub stop: watch::Receiver<bool>,
 }
 
-/// All rules at work.
+/// All rules at work, each on a thread of its own.
 #[derive(Debug)]
 pub struct Forwarding {
     standings: Vec<Arc<Standing>>,
     threads: Vec<JoinHandle<()>>,
-    stop: watch::Sender<bool>,
-}
-
-/// One rule before it works.
-struct Start<C> {
-    config: Arc<StreamConfig>,
-    rule: RuleConfig,
-    clients: C,
-    surroundings: Surroundings,
-    standing: Arc<Standing>,
-    stop: watch::Receiver<bool>,
-    runtime: Handle,
 }
 
 impl Forwarding {
@@ -116,12 +110,9 @@ impl Forwarding {
         config: &Arc<StreamConfig>,
         clients: &C,
         surroundings: &Surroundings,
-        registry: &mut Registry,
+        metrics: &Metrics,
     ) -> Self {
-        let metrics = Metrics::default();
-        metrics.register(registry);
-        let (stop, stopped) = watch::channel(false);
-        let mut forwarding = Self { standings: Vec::new(), threads: Vec::new(), stop };
+        let mut forwarding = Self { standings: Vec::new(), threads: Vec::new() };
         for rule in &config.rules {
             let standing = Arc::new(metrics.standing(&rule.name));
             forwarding.standings.push(Arc::clone(&standing));
@@ -131,7 +122,6 @@ impl Forwarding {
                 clients: clients.clone(),
                 surroundings: surroundings.clone(),
                 standing: Arc::clone(&standing),
-                stop: stopped.clone(),
                 runtime: Handle::current(),
             };
             let thread = std::thread::Builder::new().name(format!("rule-{}", rule.name));
@@ -148,14 +138,9 @@ impl Forwarding {
         self.standings.iter().map(|standing| standing.report()).collect()
     }
 
-    /// Asks the rules to end.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Ends the rules: deliveries under way get a little time, positions are committed. Blocks.
-    pub fn end(self) {
-        self.stop();
+    /// Waits until the rules have ended, after the word to stop: deliveries under way get a little time, positions are
+    /// committed. Blocks.
+    pub fn wait(self) {
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a rule ended with a defect");
@@ -164,39 +149,45 @@ impl Forwarding {
     }
 }
 
+/// One rule before it works.
+struct Start<C> {
+    config: Arc<StreamConfig>,
+    rule: RuleConfig,
+    clients: C,
+    surroundings: Surroundings,
+    standing: Arc<Standing>,
+    runtime: Handle,
+}
+
 impl<C: Clients> Start<C> {
-    /// Builds the destination and works until the process stops. A defect of Tributary ends this rule alone.
+    /// Works until the process stops. A defect of Tributary ends this rule alone.
     fn work(self) {
-        let standing = Arc::clone(&self.standing);
-        let name = self.rule.name.clone();
-        let worked = catch_unwind(AssertUnwindSafe(|| match self.build() {
-            Ok(work) => work(),
-            Err(trouble) => {
-                tracing::error!(rule = name, reason = %trouble.reason, message = trouble.message, "the rule cannot run");
-                standing.cannot_read(trouble);
-            }
-        }));
-        if worked.is_err() {
-            standing.cannot_read(internal("the rule ended with a defect of Tributary; see the processor's log".into()));
-        }
+        let defect = || internal("the rule ended with a defect of Tributary; see the processor's log".into());
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work_to_the_end()));
+        let trouble = match worked {
+            Ok(Ok(())) => return,
+            Ok(Err(trouble)) => trouble,
+            Err(_) => defect(),
+        };
+        tracing::error!(rule = self.rule.name, reason = %trouble.reason, message = trouble.message, "the rule cannot run");
+        self.standing.cannot_read(trouble);
     }
 
-    fn build(self) -> Result<Box<dyn FnOnce()>, Trouble> {
-        let Self { config, rule, surroundings, .. } = &self;
+    fn work_to_the_end(&self) -> Result<(), Trouble> {
+        let Self { config, rule, surroundings, .. } = self;
         let hash_key = surroundings.hash_key.as_deref();
         let selection = Selection::new(config, rule, hash_key)
             .map_err(|problems| Trouble { reason: Reason::SpecInvalid, message: problems.to_string() })?;
-        let dead_letters = self.clients.dead_letters();
         match (rule.kind, &rule.webhook, &rule.topic) {
             (DestinationType::Webhook, Some(webhook), _) => {
                 let file = surroundings.secrets.join(&rule.name);
-                let max_in_flight = webhook.max_in_flight;
-                let webhook = Webhook::new(webhook, file, Guard::new(&config.egress), surroundings.clock)?;
-                Ok(Box::new(move || self.repeat(selection, webhook, dead_letters, max_in_flight)))
+                let guard = Guard::new(&config.egress);
+                let make = || Webhook::new(webhook, file.clone(), guard.clone(), surroundings.clock);
+                self.repeat(selection, make, webhook.max_in_flight)
             }
             (DestinationType::Kafka, _, Some(topic)) => {
-                let topic = Topic::new(topic, &config.kafka.topic, self.clients.producer());
-                Ok(Box::new(move || self.repeat(selection, topic, dead_letters, TOPIC_IN_FLIGHT)))
+                let make = || Ok(Topic::new(topic, &config.kafka.topic, self.clients.producer()));
+                self.repeat(selection, make, TOPIC_IN_FLIGHT)
             }
             (DestinationType::Webhook, None, _) | (DestinationType::Kafka, _, None) => {
                 Err(Trouble { reason: Reason::SpecInvalid, message: "the destination of the rule is missing".into() })
@@ -204,44 +195,51 @@ impl<C: Clients> Start<C> {
         }
     }
 
-    /// Works with one client after another until the process stops.
+    /// Works with one set of clients after another until the process stops.
     fn repeat<D: Destination>(
-        self,
+        &self,
         mut selection: Selection,
-        destination: D,
-        dead_letters: C::DeadLetters,
+        make: impl Fn() -> Result<D, Trouble>,
         max_in_flight: usize,
-    ) {
-        let Self { config, rule, clients, surroundings, standing, stop, runtime } = self;
-        let courier = Arc::new(Courier {
-            rule: rule.name.clone(),
-            destination,
-            dead_letters,
-            gate: Gate::default(),
-            pace: surroundings.pace,
-            standing: Arc::clone(&standing),
-            stop: stop.clone(),
-        });
+    ) -> Result<(), Trouble> {
+        let Self { config, rule, clients, surroundings, standing, runtime } = self;
         let group = format!("{}.{}", config.kafka.group, rule.name);
-        let beginning = Beginning::new(rule.start, surroundings.clock);
-        for n_failures in 1_u32.. {
-            let limits = Limits::new(max_in_flight);
+        let limits = Limits::new(max_in_flight);
+        let mut n_failures = 0;
+        while !*surroundings.stop.borrow() {
+            let version = clients.version();
+            let courier = Courier {
+                rule: rule.name.clone(),
+                destination: make()?,
+                dead_letters: clients.dead_letters(),
+                gate: Gate::default(),
+                pace: surroundings.pace,
+                standing: Arc::clone(standing),
+                stop: surroundings.stop.clone(),
+            };
+            let beginning = Beginning::new(rule.start, surroundings.clock);
             let worked = clients.source(&group).and_then(|source| {
-                Rule::new(source, &mut selection, Arc::clone(&courier), beginning, (limits, runtime.clone())).run()
+                let parts = (limits, runtime.clone());
+                Rule::new(source, &mut selection, Arc::new(courier), beginning, parts)
+                    .run(|| clients.version() != version)
             });
-            let Err(error) = worked else { return };
-            tracing::warn!(rule = rule.name, %error, cause = %error.source, "the client of the rule is made anew");
-            standing.cannot_read(rule::trouble(&error));
-            if runtime.block_on(stops_within(stop.clone(), surroundings.pace.delay(n_failures, 0.5))) {
-                return;
+            if let Err(error) = worked {
+                n_failures += 1;
+                tracing::warn!(rule = rule.name, %error, cause = %error.source, "the clients of the rule are made anew");
+                standing.cannot_read(rule::trouble(&error));
+                let wait = surroundings.pace.delay(n_failures, 0.5);
+                runtime.block_on(stops_within(surroundings.stop.clone(), wait));
             }
         }
+        Ok(())
     }
 }
 
-/// Returns whether the process stops within a time.
-async fn stops_within(mut stop: watch::Receiver<bool>, wait: std::time::Duration) -> bool {
-    tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok()
+/// Waits, but not when the process stops.
+async fn stops_within(mut stop: watch::Receiver<bool>, wait: Duration) {
+    if tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok() {
+        tracing::debug!("a wait was cut short");
+    }
 }
 
 fn internal(message: String) -> Trouble {

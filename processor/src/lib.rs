@@ -34,6 +34,8 @@ pub mod intent;
 pub mod retry;
 pub mod sink;
 
+pub mod forward;
+
 pub mod http;
 pub mod metrics;
 pub mod report;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use processor::forward::rules::start_rules;
 use processor::metrics::Metrics;
 use processor::report::Health;
 use processor::settings::Settings;
@@ -70,7 +71,8 @@ async fn processor(settings: Settings) -> anyhow::Result<()> {
         std::future::pending::<()>().await;
     });
 
-    // Forwarding rules run beside it, in tasks with clients of their own, and hear the same `stopped`.
+    // Forwarding rules run beside it, on threads and with clients of their own, and hear the same `stopped`.
+    let rules = start_rules(&settings, secrets.clone(), stopped.clone(), &told);
     run_stream(&settings, secrets, stopped, &told).await?;
-    Ok(())
+    rules.await.context("the forwarding rules ended with a defect")
 }

@@ -51,7 +51,7 @@ impl Limits {
             max_spread: 10_000,
             wait: Duration::from_millis(50),
             commit: Duration::from_secs(1),
-            lag: Duration::from_secs(10),
+            lag: Duration::from_secs(5),
             drain: Duration::from_secs(8),
         }
     }
@@ -133,12 +133,12 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
         }
     }
 
-    /// Works until the process stops.
+    /// Works until the process stops, or until `is_outdated` says that new clients are needed.
     ///
     /// # Errors
     /// When the source cannot go on and another one is needed.
-    pub fn run(mut self) -> Result<(), SourceError> {
-        while !self.is_stopped() {
+    pub fn run(mut self, is_outdated: impl Fn() -> bool) -> Result<(), SourceError> {
+        while !self.is_stopped() && !is_outdated() {
             self.turn()?;
         }
         self.drain()
@@ -254,6 +254,7 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
             self.progress.committed(*partition, *offset);
         }
         self.waiting = None;
+        self.next_lag = Instant::now();
         let started = self.source.start(&starts);
         self.unless_fatal(started)?;
         if std::mem::take(&mut self.pauses.is_paused) {

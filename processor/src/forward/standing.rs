@@ -37,30 +37,30 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Names the metrics in a registry.
+    /// Names the metrics in the registry of the processor, which puts `tributary_processor_` before every name.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
-            "tributary_processor_forward_matched",
+            "forward_matched",
             "Events that a forwarding rule chose",
             self.matched.clone(),
         );
         registry.register(
-            "tributary_processor_forwarded",
+            "forwarded",
             "Chosen events that are settled, by outcome: sent or dead_lettered",
             self.forwarded.clone(),
         );
         registry.register(
-            "tributary_processor_forward_repeated",
+            "forward_repeated",
             "Attempts to deliver an event that failed and are repeated",
             self.repeated.clone(),
         );
         registry.register(
-            "tributary_processor_forward_undecided",
+            "forward_undecided",
             "Events that `when` cannot be said of, because they lack a field that it reads; they are not forwarded",
             self.undecided.clone(),
         );
         registry.register(
-            "tributary_processor_forward_lag",
+            "forward_lag",
             "Records before which a forwarding rule is not settled, in the partitions of this process",
             self.lag.clone(),
         );
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn reports_and_metrics_say_the_same() {
         let metrics = Metrics::default();
-        let mut registry = Registry::default();
+        let mut registry = Registry::with_prefix("tributary_processor");
         metrics.register(&mut registry);
         let standing = metrics.standing("hook");
         standing.matched();

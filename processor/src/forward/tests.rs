@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crds::stream_config::{EgressConfig, WebhookConfig};
+use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::batch::Original;
@@ -57,6 +58,7 @@ fn rule(name: &str, url: &str, more: &str) -> String {
 struct World {
     forwarding: Option<Forwarding>,
     registry: Registry,
+    stop: watch::Sender<bool>,
     secrets: PathBuf,
 }
 
@@ -77,11 +79,13 @@ impl World {
             probe: Duration::from_millis(50),
             ..Pace::default()
         };
+        let (stop, stopped) = watch::channel(false);
         let surroundings =
-            Surroundings { secrets: secrets.clone(), hash_key: None, pace, clock: Timestamp::now };
-        let mut registry = Registry::default();
-        let forwarding = Forwarding::start(&Arc::new(config), stream, &surroundings, &mut registry);
-        Self { forwarding: Some(forwarding), registry, secrets }
+            Surroundings { secrets: secrets.clone(), hash_key: None, pace, clock: Timestamp::now, stop: stopped };
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        let forwarding = Forwarding::start(&Arc::new(config), stream, &surroundings, &metrics);
+        Self { forwarding: Some(forwarding), registry, stop, secrets }
     }
 
     fn report(&self, rule: usize) -> RuleReport {
@@ -102,15 +106,14 @@ impl World {
     }
 
     fn end(mut self) {
-        self.forwarding.take().expect("it works").end();
+        self.stop.send_replace(true);
+        self.forwarding.take().expect("it works").wait();
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(forwarding) = self.forwarding.take() {
-            forwarding.stop();
-        }
+        self.stop.send_replace(true);
         std::fs::remove_dir_all(&self.secrets).ok();
     }
 }
@@ -162,7 +165,7 @@ async fn every_matching_event_arrives_signed_and_is_committed() {
     assert_eq!((report.matched, report.dead_lettered, report.reason), (120, 0, None));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &world.registry).expect("text takes everything");
-    assert!(text.contains("tributary_processor_forwarded_total{rule=\"big\",outcome=\"sent\"} 120"));
+    assert!(text.contains("forwarded_total{rule=\"big\",outcome=\"sent\"} 120"));
     world.end();
 }
 
@@ -289,6 +292,21 @@ async fn a_crash_between_send_and_commit_repeats_with_the_same_ids() {
     receiver.wait_until("all are taken twice", |book| book.requests.len() == 20);
     stream.wait_until("all are committed", |state| state.committed[&(group("hook"), 0)].offset == 10);
     assert_eq!(receiver.open().taken(), ids);
+    world.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_clients_are_made_when_the_old_ones_are_outdated() {
+    let receiver = Receiver::start(SECRET).await;
+    let stream = Stream::of(1);
+    let world = World::start(&stream, &[rule("hook", &receiver.url(), "")]);
+    stream.produce(0, &purchase(1, 1.0));
+    receiver.wait_until("the first event", |book| book.taken().len() == 1);
+    world.wait_for_report(0, "it is settled", |report| report.sent == 1);
+    stream.open().version = 2;
+    stream.produce(0, &purchase(2, 1.0));
+    receiver.wait_until("the second event", |book| book.taken().len() == 2);
+    assert_eq!(receiver.open().requests.len(), 2, "positions are committed before the clients change");
     world.end();
 }
 

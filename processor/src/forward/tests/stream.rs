@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) refuses_commits: bool,
     /// The next poll of every source of this group ends it.
     pub(super) ends: BTreeMap<String, usize>,
+    /// Clients of another version are outdated.
+    pub(super) version: u64,
     /// Polls by group.
     pub(super) n_polls: BTreeMap<String, u64>,
 }
@@ -96,6 +98,10 @@ impl Clients for Stream {
 
     fn producer(&self) -> ClientConfig {
         ClientConfig::new()
+    }
+
+    fn version(&self) -> u64 {
+        self.open().version
     }
 }
 
