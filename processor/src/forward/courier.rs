@@ -63,28 +63,29 @@ impl<D: Destination, L: DeadLetters> Courier<D, L> {
                     return self.set_aside(delivery, &refusal, &mut failing).await;
                 }
                 Verdict::Retry { after, trouble } => {
+                    let alone = self.hold_or_wait_alone(pass, after, delay);
                     failing.tell(trouble);
-                    self.retry(pass, after, delay).await?;
+                    self.standing.repeated();
+                    self.unless_stopped(tokio::time::sleep(alone)).await?;
                 }
                 Verdict::Park(trouble) => {
                     tracing::warn!(rule = self.rule, reason = %trouble.reason, message = trouble.message, "parked the rule");
-                    failing.tell(trouble);
                     pass.hold(self.pace.probe);
+                    failing.tell(trouble);
+                    self.standing.repeated();
                 }
             }
-            self.standing.repeated();
         }
         None
     }
 
-    async fn retry(&self, pass: Pass<'_>, after: Option<Duration>, delay: Duration) -> Option<()> {
-        if after.is_some() || pass.is_probe() {
-            // The whole rule waits, in `enter`.
-            pass.hold(self.pace.asked(after.unwrap_or_default(), delay));
-            return Some(());
+    /// Makes the whole rule wait, in [`Gate::enter`], or returns how long this event waits alone.
+    fn hold_or_wait_alone(&self, pass: Pass<'_>, after: Option<Duration>, delay: Duration) -> Duration {
+        if after.is_none() && !pass.is_probe() {
+            return delay;
         }
-        drop(pass);
-        self.unless_stopped(tokio::time::sleep(delay)).await
+        pass.hold(self.pace.asked(after.unwrap_or_default(), delay));
+        Duration::ZERO
     }
 
     /// Writes the dead letter, however long that takes: without it the position must not be committed.

@@ -11,6 +11,7 @@ use crate::batch::Original;
 use crate::forward::delivery::{Delivery, DeliveryId, Verdict};
 use crate::record::Position;
 
+mod mock_kafka;
 mod receiver;
 mod stream;
 
@@ -191,11 +192,10 @@ async fn retry_after_holds_the_whole_rule() {
     let stream = Stream::of(1);
     stream.produce(0, &purchase(1, 1.0));
     let world = World::start(&stream, &[rule("hook", &receiver.url(), "")]);
-    receiver.wait_until("the first request", |book| book.requests.len() == 1);
+    let report = world.wait_for_report(0, "the trouble is told", |report| report.reason.is_some());
     for number in 2..6 {
         stream.produce(0, &purchase(number, 1.0));
     }
-    let report = world.wait_for_report(0, "the trouble is told", |report| report.reason.is_some());
     assert_eq!(report.reason, Some(Reason::DestinationUnreachable));
     assert!(report.message.contains("429"), "{}", report.message);
     receiver.wait_until("all are taken", |book| book.taken().len() == 5);
