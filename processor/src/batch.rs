@@ -94,7 +94,10 @@ pub struct Letter {
 
 impl Letter {
     fn n_bytes(&self) -> usize {
-        self.original.n_bytes() + size_of::<Rejected>() + self.rejected.message.len() + self.rejected.field.len()
+        self.original.n_bytes()
+            + size_of::<Rejected>()
+            + self.rejected.message.len()
+            + self.rejected.field.len()
     }
 }
 

@@ -82,7 +82,8 @@ pub fn is_made_from_position(id: &str, topic: &str, partition: i32, offset: i64)
         Some(rest) => rest.split(':'),
         None => return false,
     };
-    let matches = |part: Option<&str>, number: i64| part.and_then(|part| part.parse::<i64>().ok()) == Some(number);
+    let matches =
+        |part: Option<&str>, number: i64| part.and_then(|part| part.parse::<i64>().ok()) == Some(number);
     matches(rest.next(), i64::from(partition)) && matches(rest.next(), offset) && rest.next().is_none()
 }
 

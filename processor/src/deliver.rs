@@ -107,6 +107,14 @@ enum Stop {
     Short(End),
 }
 
+impl Plan {
+    /// Returns the plan of writing rows in parts, which begins with one part of all.
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of parts, and this is the first")]
+    pub fn split(n_rows: usize, resumed: bool) -> Self {
+        Self::Split { parts: vec![0..n_rows], refused: Vec::new(), resumed }
+    }
+}
+
 impl From<SinkError> for Stop {
     fn from(error: SinkError) -> Self {
         Self::Fault(error)
@@ -250,12 +258,7 @@ async fn split<S: Sink, D: DeadLetters, O: Originals>(
     Ok(())
 }
 
-async fn split_part<S: Sink>(
-    job: &mut Job,
-    sink: &S,
-    part: Rows<usize>,
-    resumed: bool,
-) -> Result<(), Stop> {
+async fn split_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>, resumed: bool) -> Result<(), Stop> {
     let range = offsets(job, &part);
     let token = format!("{}/{range}", job.token);
     let error = match write(job, sink, &token, part.clone()).await {
@@ -324,11 +327,11 @@ fn view_refuses(error: SinkError) -> SinkError {
     }
 }
 
-fn never_split(stop: Stop) -> Stop {
-    match stop {
-        Stop::Fault(error) if error.verdict == Verdict::RowRefused => {
-            Stop::Fault(SinkError { verdict: Verdict::Stop, ..error })
-        }
-        other => other,
+fn never_split(mut stop: Stop) -> Stop {
+    if let Stop::Fault(error) = &mut stop
+        && error.verdict == Verdict::RowRefused
+    {
+        error.verdict = Verdict::Stop;
     }
+    stop
 }

@@ -38,8 +38,8 @@ mod caution;
 mod intake;
 mod partition;
 mod run;
-mod writing;
 pub mod writer;
+mod writing;
 
 pub use run::{Ended, run};
 
@@ -191,7 +191,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
     }
 
     fn numbers(&mut self) -> Vec<i32> {
-        self.intake.all().filter(|partition| partition.refused.is_none()).map(|partition| partition.number).collect()
+        self.intake
+            .all()
+            .filter(|partition| partition.refused.is_none())
+            .map(|partition| partition.number)
+            .collect()
     }
 
     /// Notes that the source failed; a fatal failure ends the flow.

@@ -49,7 +49,9 @@ async fn ready(State(pages): State<Pages>) -> Response {
     let report = pages.health.report(Instant::now());
     match report.reason {
         None => "ok".into_response(),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: {}\n", report.message)).into_response(),
+        Some(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: {}\n", report.message)).into_response()
+        }
     }
 }
 

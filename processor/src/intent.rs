@@ -3,9 +3,9 @@
 //! In: the metadata of an offset commit. Out: the intent, if there is one, and what else the next owner needs:
 //!
 //! ```text
-//! v1:<first>-<last>:h<rules>:e<epoch>[:a<attempts>][:s<first>-<last>][:split]
-//!    │              │       │        │            │                 └ the range is being written row by row
-//!    │              │       │        │            └ records that were being taken when the process may have died
+//! v1:<first>-<last>:h<rules>:e<epoch>[:a<attempts>][:s<first>-<last>[:again]][:split]
+//!    │              │       │        │            │                           └ the range is being written in parts
+//!    │              │       │        │            └ records that were being taken when the process may have died; not the first time
 //!    │              │       │        └ starts since the group last moved on
 //!    │              │       └ life of the topic; a mark of another life says nothing
 //!    │              └ hash of all that makes rows of records; another one means: look what the table has
@@ -31,6 +31,8 @@ pub struct Mark {
     pub attempts: u32,
     /// Records one of which may end the process.
     pub suspect: Option<Range>,
+    /// Whether that one record was suspected before.
+    pub again: bool,
     /// Whether the range is written in parts, because the server refused it whole.
     pub split: bool,
 }
@@ -39,7 +41,9 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MarkError {
     /// A newer processor wrote it.
-    #[error("the committed offset carries the mark `{0}` of a newer processor: run that version again, or reset the group's offsets")]
+    #[error(
+        "the committed offset carries the mark `{0}` of a newer processor: run that version again, or reset the group's offsets"
+    )]
     Newer(String),
     /// It begins like a mark but is none.
     #[error("the committed offset carries the broken mark `{0}`: reset the group's offsets to mend it")]
@@ -77,10 +81,15 @@ impl Mark {
 
     /// Reads one part. A part of a kind unknown here was optional to its writer.
     fn read(&mut self, part: &str) -> Option<()> {
-        if part == "split" {
-            self.split = true;
-            return Some(());
+        match part {
+            "split" => self.split = true,
+            "again" => self.again = true,
+            _ => return self.read_value(part),
         }
+        Some(())
+    }
+
+    fn read_value(&mut self, part: &str) -> Option<()> {
         let mut characters = part.chars();
         let kind = characters.next()?;
         let rest = characters.as_str();
@@ -107,6 +116,9 @@ impl fmt::Display for Mark {
         }
         if let Some(suspect) = self.suspect {
             write!(formatter, ":s{suspect}")?;
+        }
+        if self.again {
+            formatter.write_str(":again")?;
         }
         if self.split {
             formatter.write_str(":split")?;
@@ -145,9 +157,10 @@ mod tests {
             epoch: 3,
             attempts: 2,
             suspect: Some(Range { first: 100, last: 355 }),
+            again: true,
             split: true,
         };
-        assert_eq!(mark.to_string(), "v1:100-199:h9f3a01c2:e3:a2:s100-355:split");
+        assert_eq!(mark.to_string(), "v1:100-199:h9f3a01c2:e3:a2:s100-355:again:split");
         assert_eq!(Mark::parse(&mark.to_string()), Ok(Some(mark)));
         let plain = Mark { rules: "9f3a01c2".into(), epoch: 1, ..Mark::default() };
         assert_eq!(plain.to_string(), "v1::h9f3a01c2:e1");

@@ -30,8 +30,11 @@ fn main() -> ExitCode {
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("a TLS provider was installed already");
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context("no runtime")?;
         runtime.block_on(processor(settings))
     };
     match run() {
@@ -50,7 +53,9 @@ fn main() -> ExitCode {
 
 async fn processor(settings: Settings) -> anyhow::Result<()> {
     let told = Told { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new(Instant::now())) };
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
     tokio::spawn(http::serve(listener, Arc::clone(&told.metrics), Arc::clone(&told.health)));
 
     let secrets = settings.files.secrets()?;

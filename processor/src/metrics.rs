@@ -69,15 +69,39 @@ impl Metrics {
             lost: Count::default(),
             registry: std::sync::Mutex::new(Registry::default()),
         };
-        registry.register("read_records", "Records read from the topic and settled; the sum of all outcomes", metrics.read.clone());
-        registry.register("records", "Settled records by outcome: stored, dead_lettered, filtered, deduplicated", metrics.outcomes.clone());
+        registry.register(
+            "read_records",
+            "Records read from the topic and settled; the sum of all outcomes",
+            metrics.read.clone(),
+        );
+        registry.register(
+            "records",
+            "Settled records by outcome: stored, dead_lettered, filtered, deduplicated",
+            metrics.outcomes.clone(),
+        );
         registry.register("rejected_records", "Dead-lettered records by reason", metrics.rejected.clone());
         registry.register("batches", "Batches written and acknowledged", metrics.batches.clone());
-        registry.register("written_bytes", "Bytes of rows written, before compression", metrics.bytes.clone());
-        registry.register("insert_seconds", "Time that the inserts of a batch took", metrics.insert_seconds.clone());
-        registry.register("retries", "Failed tries to read, write or commit, by reason", metrics.retries.clone());
+        registry.register(
+            "written_bytes",
+            "Bytes of rows written, before compression",
+            metrics.bytes.clone(),
+        );
+        registry.register(
+            "insert_seconds",
+            "Time that the inserts of a batch took",
+            metrics.insert_seconds.clone(),
+        );
+        registry.register(
+            "retries",
+            "Failed tries to read, write or commit, by reason",
+            metrics.retries.clone(),
+        );
         registry.register("lag_records", "Records of a partition that are not read yet", metrics.lag.clone());
-        registry.register("buffered_bytes", "Memory of records that are read and not yet written", metrics.buffered.clone());
+        registry.register(
+            "buffered_bytes",
+            "Memory of records that are read and not yet written",
+            metrics.buffered.clone(),
+        );
         registry.register(
             "records_lost_by_retention",
             "Records that the topic deleted before they were read",

@@ -117,7 +117,8 @@ impl Health {
         let mut state = self.state();
         let since = state.write.as_ref().map_or(now, |problem| problem.since);
         let is_for_people = error.verdict == Verdict::Stop;
-        state.write = Some(Problem { reason: error.reason, message: error.to_string(), since, is_for_people });
+        state.write =
+            Some(Problem { reason: error.reason, message: error.to_string(), since, is_for_people });
     }
 
     /// A partition cannot be read until somebody mends something and the process starts anew.
@@ -173,7 +174,9 @@ impl State {
         let lasts = |problem: &&Problem| {
             problem.is_for_people || now.saturating_duration_since(problem.since) >= PATIENCE
         };
-        if let Some(problem) = self.write.as_ref().filter(lasts).or_else(|| self.source.as_ref().filter(lasts)) {
+        if let Some(problem) =
+            self.write.as_ref().filter(lasts).or_else(|| self.source.as_ref().filter(lasts))
+        {
             return Some((problem.reason, problem.message.clone()));
         }
         if let Some(refused) = &self.refused {
@@ -181,7 +184,9 @@ impl State {
         }
         if !self.is_joined {
             let seconds = now.saturating_duration_since(self.started).as_secs();
-            let message = format!("the consumer group was not joined in {seconds} s; is Kafka reachable, and is there the topic?");
+            let message = format!(
+                "the consumer group was not joined in {seconds} s; is Kafka reachable, and is there the topic?"
+            );
             let reason = if now.saturating_duration_since(self.started) >= PATIENCE {
                 self.source.as_ref().map_or(Reason::KafkaUnreachable, |problem| problem.reason)
             } else {
@@ -192,7 +197,8 @@ impl State {
         let stands_still =
             self.lag > 0 && !self.is_paused && now.saturating_duration_since(self.read_at) >= STANDSTILL;
         stands_still.then(|| {
-            let message = format!("{} records wait and none was read for {} s", self.lag, STANDSTILL.as_secs());
+            let message =
+                format!("{} records wait and none was read for {} s", self.lag, STANDSTILL.as_secs());
             (Reason::KafkaUnreachable, message)
         })
     }

@@ -44,6 +44,7 @@ impl Jitter {
     }
 
     /// Returns the next number between 0 and 1.
+    #[expect(clippy::should_implement_trait, reason = "an endless source of numbers is no iterator")]
     pub fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

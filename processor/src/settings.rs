@@ -41,7 +41,9 @@ pub enum SettingsError {
         source: serde_yaml::Error,
     },
     /// The operator and this processor are of different releases.
-    #[error("the stream's config has version {found}, this processor reads version {STREAM_CONFIG_VERSION}: run the image that belongs to the operator")]
+    #[error(
+        "the stream's config has version {found}, this processor reads version {STREAM_CONFIG_VERSION}: run the image that belongs to the operator"
+    )]
     Version {
         /// The file's version.
         found: u32,
@@ -149,12 +151,15 @@ impl Files {
         };
         for entry in entries {
             let path = entry.map_err(|source| SettingsError::Read { path: folder.clone(), source })?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
+                continue;
+            };
             let is_ours = name.starts_with("kafka.") || name.starts_with("clickhouse-");
             if !is_ours {
                 continue;
             }
-            let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path, source })?;
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path, source })?;
             let text = text.trim_end_matches(['\r', '\n']).to_owned();
             match (name.as_str(), name.strip_prefix("kafka.")) {
                 ("clickhouse-user", _) => secrets.clickhouse.user = text,
@@ -190,7 +195,10 @@ impl Files {
                         tracing::info!("read changed secrets");
                     }
                 }
-                Err(error) => tracing::warn!(error = crate::flow::chain(&error), "failed to read secrets; keeping the old ones"),
+                Err(error) => tracing::warn!(
+                    error = crate::flow::chain(&error),
+                    "failed to read secrets; keeping the old ones"
+                ),
             }
         }
     }

@@ -81,8 +81,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
             self.source.commit(&commits)?;
         }
         self.source.start(&positions)?;
-        let unread: Vec<i32> =
-            taken.iter().filter(|partition| partition.refused.is_some()).map(|partition| partition.number).collect();
+        let unread: Vec<i32> = taken
+            .iter()
+            .filter(|partition| partition.refused.is_some())
+            .map(|partition| partition.number)
+            .collect();
         if self.is_paused {
             self.source.pause(numbers)?;
         } else if !unread.is_empty() {
@@ -109,7 +112,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let start = offset.unwrap_or(low);
         let refusal = refusal.or_else(|| beyond_end(committed.partition, start, ends));
         if let Some(lost) = offset.map(|offset| low - offset).filter(|lost| *lost > 0) {
-            tracing::error!(partition = committed.partition, lost, "records were deleted by retention before they were read");
+            tracing::error!(
+                partition = committed.partition,
+                lost,
+                "records were deleted by retention before they were read"
+            );
             self.metrics.lost_by_retention(lost);
         }
         let attempts = mark.as_ref().map_or(0, |mark| mark.attempts) + 1;
@@ -119,13 +126,18 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 attempts,
                 intent: mark.as_ref().and_then(|mark| mark.intent),
                 suspect: mark.as_ref().and_then(|mark| mark.suspect),
+                again: mark.as_ref().is_some_and(|mark| mark.again),
                 split: mark.as_ref().is_some_and(|mark| mark.split),
                 // An intent keeps the rules that made its rows.
-                rules: mark.as_ref().filter(|mark| mark.intent.is_some()).map_or(fresh.rules, |mark| mark.rules.clone()),
+                rules: mark
+                    .as_ref()
+                    .filter(|mark| mark.intent.is_some())
+                    .map_or(fresh.rules, |mark| mark.rules.clone()),
                 epoch,
             },
         };
-        let mut partition = Partition::new(committed.partition, self.assignments, standing, self.stream.rules.clone());
+        let mut partition =
+            Partition::new(committed.partition, self.assignments, standing, self.stream.rules.clone());
         partition.replay = mark.and_then(|mark| {
             let range = mark.intent?;
             let reconcile = mark.rules != self.stream.rules;
@@ -175,7 +187,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
     fn wait_for(&mut self, numbers: &[i32], now: Instant) {
         let begun = Instant::now();
         while numbers.iter().any(|number| {
-            self.intake.partition(*number).and_then(|partition| partition.flight.as_ref()).is_some_and(Flight::is_away)
+            self.intake
+                .partition(*number)
+                .and_then(|partition| partition.flight.as_ref())
+                .is_some_and(Flight::is_away)
         }) {
             let left = REVOKE_WAIT.saturating_sub(begun.elapsed());
             let n_before = self.n_reports;
@@ -194,7 +209,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             if let Some(offset) = partition.settled {
                 last.push((*number, offset, partition.mark(offset, None, false)));
             } else if partition.standing.mark.attempts > 0 && partition.refused.is_none() {
-                let mark = Mark { attempts: 0, suspect: None, ..partition.standing.mark.clone() };
+                let mark =
+                    Mark { attempts: 0, suspect: None, again: false, ..partition.standing.mark.clone() };
                 last.push((*number, partition.standing.offset, mark));
             }
         }
@@ -217,6 +233,23 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
+    /// Ends a range whose last records are gone, and takes back an announcement that did no harm.
+    fn nothing_held(&mut self, number: i32, now: Instant) {
+        let Some(partition) = self.intake.partition(number) else { return };
+        if partition.caution.has_passed() {
+            let standing = partition.standing.clone();
+            let mark = Mark { suspect: None, again: false, ..standing.mark };
+            self.commit(vec![(number, standing.offset, mark)], now);
+        }
+        let Some(partition) = self.intake.partition(number) else { return };
+        if std::mem::take(&mut partition.ended) && partition.replay.is_some() {
+            let empty = self.intake.buffer();
+            if let Some(partition) = self.intake.partition(number) {
+                partition.close_replay(empty, now);
+            }
+        }
+    }
+
     /// Takes the first record that is held back; returns whether there may be more.
     fn take_one_held(&mut self, number: i32, now: Instant) -> bool {
         let Some(partition) = self.intake.partition(number) else { return false };
@@ -224,12 +257,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             return false;
         }
         let Some(offset) = partition.held.front().map(|original| original.position.offset) else {
-            if std::mem::take(&mut partition.ended) && partition.replay.is_some() {
-                let empty = self.intake.buffer();
-                if let Some(partition) = self.intake.partition(number) {
-                    partition.close_replay(empty, now);
-                }
-            }
+            self.nothing_held(number, now);
             return false;
         };
         match partition.caution.step(offset) {
@@ -240,7 +268,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
             Step::Announce(range) => {
                 let standing = partition.standing.clone();
-                let mark = Mark { suspect: Some(range), ..standing.mark };
+                let mark =
+                    Mark { suspect: Some(range), again: partition.caution.is_again(range), ..standing.mark };
                 if !self.commit(vec![(number, standing.offset, mark)], now) {
                     return false;
                 }
@@ -250,7 +279,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 true
             }
             Step::SetAside => {
-                tracing::error!(partition = number, offset, "this record ended the process three times; setting it aside");
+                tracing::error!(
+                    partition = number,
+                    offset,
+                    "this record ended the process three times; setting it aside"
+                );
                 let Some(original) = partition.unhold() else { return false };
                 self.intake.set_aside(&original.message());
                 if let Some(partition) = self.intake.partition(number)

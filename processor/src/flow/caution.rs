@@ -1,14 +1,16 @@
 //! Caution: how a record that ends the process is found, in three tries, without any cost while all is well.
 //!
 //! ```text
-//! first try     nothing is known; the process dies
-//! second try    before every 256 records, the group is told which ones; the process dies
-//! third try     before every one of those 256; the process dies
-//! fourth start  that record is known: it is dead-lettered as PoisonRecord without being taken
+//! a death nobody can explain
+//! first try     before every 256 records, the group is told which ones; the process dies
+//! second try    before every one of those 256; the process dies
+//! third try     before that one again; the process dies
+//! next start    the record is known: it is dead-lettered as PoisonRecord without being taken
 //! ```
 //!
 //! In: the tries and the suspects that stand beside the committed offset. Out: whether a record may be taken, must be announced
-//! first, or must not be taken at all. One commit that moves on ends the caution.
+//! first, or must not be taken at all. One commit that moves on ends the caution. A process that is killed again and again for other
+//! reasons must be killed twice in the milliseconds of one and the same record to accuse it.
 //! Not here: panics. They are caught in the process itself, see `intake.rs`.
 
 use crate::intent::Mark;
@@ -56,7 +58,9 @@ impl Caution {
     pub(super) fn new(mark: &Mark) -> Self {
         let level = match (mark.attempts, mark.suspect) {
             (0 | 1, _) => Level::Off,
-            (_, Some(suspect)) if suspect.first == suspect.last => Level::Known { poison: suspect.first },
+            (_, Some(suspect)) if mark.again && suspect.first == suspect.last => {
+                Level::Known { poison: suspect.first }
+            }
             (_, Some(suspects)) => Level::Narrow { suspects },
             (_, None) => Level::Wide,
         };
@@ -66,6 +70,11 @@ impl Caution {
     /// Returns whether records must be held back one by one.
     pub(super) fn is_on(&self) -> bool {
         self.level != Level::Off
+    }
+
+    /// Returns whether the range holds the record that must not be taken.
+    pub(super) fn is_known_within(&self, range: Range) -> bool {
+        matches!(self.level, Level::Known { poison } if range.contains(poison))
     }
 
     /// Says what to do with the record at this offset.
@@ -88,9 +97,19 @@ impl Caution {
         }
     }
 
+    /// Returns whether an announcement of this one record is not the first.
+    pub(super) fn is_again(&self, range: Range) -> bool {
+        self.level == Level::Narrow { suspects: range }
+    }
+
     /// Learns that the group was told.
     pub(super) fn announced(&mut self, range: Range) {
         self.announced = Some(range);
+    }
+
+    /// Returns whether something was announced that is taken by now, and forgets it.
+    pub(super) fn has_passed(&mut self) -> bool {
+        self.announced.take().is_some()
     }
 
     /// Lets nothing behind this record pass until the group has moved on: a second such record must not be met before.
@@ -131,8 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn the_fourth_start_sets_the_record_aside_and_waits_behind_it() {
-        let mut caution = Caution::new(&mark(4, Some(Range { first: 42, last: 42 })));
+    fn the_same_record_is_announced_again_before_it_is_known() {
+        let alone = Range { first: 42, last: 42 };
+        let caution = Caution::new(&mark(4, Some(alone)));
+        assert_eq!(caution.step(42), Step::Announce(alone));
+        assert!(caution.is_again(alone));
+    }
+
+    #[test]
+    fn a_known_record_is_set_aside_and_those_behind_it_wait() {
+        let known = Mark { again: true, ..mark(5, Some(Range { first: 42, last: 42 })) };
+        let mut caution = Caution::new(&known);
         assert_eq!(caution.step(41), Step::Take);
         assert_eq!(caution.step(42), Step::SetAside);
         caution.stop_behind(42);

@@ -127,8 +127,9 @@ impl Intake {
 
     fn place(&mut self, message: &Message<'_>, rejected: Option<Rejected>) {
         let position = message.record.position;
-        let Some(partition) =
-            usize::try_from(position.partition).ok().and_then(|index| self.partitions.get_mut(index)?.as_mut())
+        let Some(partition) = usize::try_from(position.partition)
+            .ok()
+            .and_then(|index| self.partitions.get_mut(index)?.as_mut())
         else {
             return;
         };
@@ -203,12 +204,7 @@ impl Reader for Intake {
 }
 
 impl Taker {
-    fn take(
-        &mut self,
-        message: &Message<'_>,
-        rows: &mut Rows,
-        mut seen: Option<&mut Seen>,
-    ) -> Entry {
+    fn take(&mut self, message: &Message<'_>, rows: &mut Rows, mut seen: Option<&mut Seen>) -> Entry {
         for _ in 0..TRIES {
             let is_appending = Cell::new(false);
             let tried = catch_unwind(AssertUnwindSafe(|| {

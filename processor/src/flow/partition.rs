@@ -166,14 +166,17 @@ impl Partition {
     /// Returns the mark for a commit. A commit that says what the group holds already is no progress: the count of tries stays.
     pub(super) fn mark(&self, offset: i64, intent: Option<Range>, split: bool) -> Mark {
         let held = &self.standing;
-        let is_progress = held.offset != offset || held.mark.intent != intent;
+        // A record that must not be taken again stays known until its range is settled.
+        let is_progress = (held.offset != offset || held.mark.intent != intent)
+            && !intent.is_some_and(|range| self.caution.is_known_within(range));
         Mark {
             intent,
             split,
-            rules: if is_progress { self.rules.clone() } else { held.mark.rules.clone() },
+            rules: if held.mark.intent == intent { held.mark.rules.clone() } else { self.rules.clone() },
             epoch: held.mark.epoch,
             attempts: if is_progress { 0 } else { held.mark.attempts },
             suspect: if is_progress { None } else { held.mark.suspect },
+            again: !is_progress && held.mark.again,
         }
     }
 

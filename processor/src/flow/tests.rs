@@ -43,7 +43,8 @@ impl Trap {
 
 /// A stream with one schema: `tap`, whose `n` is an integer.
 pub(crate) fn config() -> StreamConfig {
-    let schema = serde_yaml::from_str("{name: tap, fields: [{name: n, type: Int64, required: true}]}").unwrap();
+    let schema =
+        serde_yaml::from_str("{name: tap, fields: [{name: n, type: Int64, required: true}]}").unwrap();
     let mut config = crate::cases::config(&[schema], Envelope::default(), UnknownEvents::Drop);
     config.batch.max_rows = 10;
     config.batch.max_bytes = 1 << 20;
@@ -59,14 +60,14 @@ const OTHER: &str = r#"{"event":"scroll"}"#;
 struct StepWriter {
     runtime: Arc<Runtime>,
     sinks: Sinks<MemorySink, MemorySink, MemorySink>,
-    jobs: Vec<Box<Job>>,
+    jobs: Vec<Job>,
     loads: Vec<Load>,
     holds: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Writer for StepWriter {
     fn submit(&mut self, job: Box<Job>) {
-        self.jobs.push(job);
+        self.jobs.push(*job);
     }
 
     fn load(&mut self, load: Load) {
@@ -84,7 +85,7 @@ impl Writer for StepWriter {
         }
         let mut job = self.jobs.pop()?;
         let end = self.runtime.block_on(deliver(&mut job, &self.sinks));
-        Some(Report::Ended(job, end))
+        Some(Report::Ended(Box::new(job), end))
     }
 }
 
@@ -106,7 +107,13 @@ impl Member {
     }
 
     /// Starts a process that is given these partitions.
-    fn start(world: &World, runtime: &Arc<Runtime>, number: u64, partitions: &[i32], config: StreamConfig) -> Self {
+    fn start(
+        world: &World,
+        runtime: &Arc<Runtime>,
+        number: u64,
+        partitions: &[i32],
+        config: StreamConfig,
+    ) -> Self {
         let source = world.join(number, partitions);
         let sink = MemorySink { world: world.clone(), member: number };
         let sinks = Sinks { rows: sink.clone(), dead_letters: sink.clone(), originals: sink };
@@ -122,7 +129,8 @@ impl Member {
         let (health, metrics) = (Arc::new(Health::new(now)), Arc::new(Metrics::new()));
         let rules = rules_hash(&config, None);
         let stream = Stream { config, hash_key: None, rules, seed: number };
-        let flow = Flow::new(source, writer, stream, (Arc::clone(&metrics), Arc::clone(&health)), now).unwrap();
+        let flow =
+            Flow::new(source, writer, stream, (Arc::clone(&metrics), Arc::clone(&health)), now).unwrap();
         let (runtime, world) = (Arc::clone(runtime), world.clone());
         Self { number, flow, runtime, world, health, metrics, holds }
     }

@@ -53,9 +53,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
             End::MustSplit => {
                 let resumed = job.batch.repetition.is_some_and(|repetition| repetition.split);
-                let parts = vec![0..job.batch.rows.n_rows()];
                 tracing::warn!(partition = job.partition, range = %job.batch.range, "a row is refused; looking for it");
-                job.plan = Plan::Split { parts, refused: Vec::new(), resumed };
+                job.plan = Plan::split(job.batch.rows.n_rows(), resumed);
                 now
             }
             End::Expired | End::Abandoned => now,
@@ -101,13 +100,21 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
         match result {
             Ok(seen) => {
-                tracing::info!(partition = load.partition, n_ids = seen.n_ids(), "loaded the event ids of the window");
+                tracing::info!(
+                    partition = load.partition,
+                    n_ids = seen.n_ids(),
+                    "loaded the event ids of the window"
+                );
                 partition.seen = Some(seen);
                 partition.is_loading = false;
                 self.health.wrote(now);
             }
             Err(error) => {
-                tracing::warn!(partition = load.partition, error = chain(&error), "failed to load event ids; trying again");
+                tracing::warn!(
+                    partition = load.partition,
+                    error = chain(&error),
+                    "failed to load event ids; trying again"
+                );
                 self.metrics.retry(error.reason);
                 self.health.write_failed(&error, now);
                 partition.load_at = Some(now + delay(error.verdict, 4, self.jitter.next()));
@@ -122,7 +129,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let n_away = self.n_away();
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.
-            let is_next = partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none();
+            let is_next =
+                partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none();
             let is_old = partition.filling.as_ref().is_some_and(|batch| batch.is_old(&limits, now));
             if is_next && is_old && n_away < AWAY_AT_ONCE {
                 partition.close();
@@ -132,7 +140,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             let largest = self
                 .intake
                 .all()
-                .filter(|partition| partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none())
+                .filter(|partition| {
+                    partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none()
+                })
                 .filter(|partition| partition.filling.is_some())
                 .max_by_key(|partition| partition.n_bytes());
             if let Some(partition) = largest {
@@ -211,7 +221,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             .all()
             .filter(|partition| partition.is_quiet())
             .filter_map(|partition| {
-                partition.settled.map(|offset| (partition.number, offset, partition.mark(offset, None, false)))
+                partition
+                    .settled
+                    .map(|offset| (partition.number, offset, partition.mark(offset, None, false)))
             })
             .collect();
         self.commit(settled, now);
@@ -250,7 +262,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
 fn due_since(partition: &Partition, now: Instant) -> Option<Instant> {
     match &partition.flight {
         None => partition.closed.front().map(Batch::opened),
-        Some(Flight { state: FlightState::Waiting { job, until }, .. }) if *until <= now => Some(job.batch.opened()),
+        Some(Flight { state: FlightState::Waiting { job, until }, .. }) if *until <= now => {
+            Some(job.batch.opened())
+        }
         Some(_) => None,
     }
 }
@@ -265,11 +279,7 @@ fn next_job(partition: &mut Partition, tokens: &Tokens) -> Option<Box<Job>> {
     }
     let batch = partition.closed.pop_front()?;
     let repetition = batch.repetition.unwrap_or_default();
-    let plan = if repetition.split {
-        Plan::Split { parts: vec![0..batch.rows.n_rows()], refused: Vec::new(), resumed: true }
-    } else {
-        Plan::Whole
-    };
+    let plan = if repetition.split { Plan::split(batch.rows.n_rows(), true) } else { Plan::Whole };
     Some(Box::new(Job {
         partition: partition.number,
         assignment: partition.assignment,

@@ -111,7 +111,12 @@ impl ClickHouseSink {
         Ok(answer::offsets(&bytes))
     }
 
-    async fn learn(&self, partition: i32, before: i64, seen: &mut Seen) -> Result<(), clickhouse::error::Error> {
+    async fn learn(
+        &self,
+        partition: i32,
+        before: i64,
+        seen: &mut Seen,
+    ) -> Result<(), clickhouse::error::Error> {
         let table = &self.table;
         let rows = "_topic = ? AND _partition = ? AND _offset < ?";
         let sql = format!(

@@ -67,7 +67,8 @@ impl DeadLetterProducer {
 
     fn headers(&self, letter: &Letter, cut_from: Option<usize>) -> OwnedHeaders {
         let Letter { original, rejected } = letter;
-        let mut headers = OwnedHeaders::new_with_capacity(original.headers.len() + 6 + self.more_headers.len());
+        let mut headers =
+            OwnedHeaders::new_with_capacity(original.headers.len() + 6 + self.more_headers.len());
         for (name, value) in &original.headers {
             headers = headers.insert(Header { key: name, value: value.as_deref() });
         }
@@ -156,15 +157,16 @@ impl DeadLetterProducer {
 
     fn failed(&self, error: KafkaError) -> SinkError {
         let reason = error.rdkafka_error_code().map_or(Reason::KafkaRejected, reason);
-        let message = match reason {
-            Reason::KafkaUnreachable => format!("Kafka does not take dead letters for topic {} at the moment", self.topic),
-            _ => format!(
-                "Kafka refuses dead letters for topic {}: create the topic, or allow this user to write to it; \
-                 until then nothing of the stream is acknowledged, and nothing is lost",
-                self.topic
-            ),
+        let topic = &self.topic;
+        let (verdict, message) = if reason == Reason::KafkaUnreachable {
+            (Verdict::Retry, format!("Kafka does not take dead letters for topic {topic} at the moment"))
+        } else {
+            let message = format!(
+                "Kafka refuses dead letters for topic {topic}: create the topic, or allow this user to write to it; \
+                 until then nothing of the stream is acknowledged, and nothing is lost"
+            );
+            (Verdict::Stop, message)
         };
-        let verdict = if reason == Reason::KafkaUnreachable { Verdict::Retry } else { Verdict::Stop };
         SinkError { verdict, reason, message, source: Some(Box::new(error)) }
     }
 }

@@ -43,6 +43,9 @@ impl Sink for MemorySink {
         let fate = self.world.fate(self.member, Call::Write);
         let mut state = self.world.state();
         state.inserts.push(write.token.to_owned());
+        let offsets: Vec<i64> = rows.iter().map(|row| row.offset).collect();
+        let line = format!("{} writes {} {fate:?} {offsets:?}", self.member, write.token);
+        state.story.push(line);
         if fate == Fate::Failed {
             return Err(error(Verdict::Retry, "the table is away"));
         }
@@ -54,7 +57,9 @@ impl Sink for MemorySink {
                 .logs
                 .values()
                 .flat_map(|log| &log.records)
-                .map(|record| ((record.position.partition, record.position.offset), record.timestamp_milliseconds))
+                .map(|record| {
+                    ((record.position.partition, record.position.offset), record.timestamp_milliseconds)
+                })
                 .collect();
             state.table.extend(rows.into_iter().map(|row| {
                 let milliseconds = logs[&(row.partition, row.offset)];

@@ -99,12 +99,10 @@ impl Source for KafkaSource {
             .iter()
             .map(|element| {
                 element.error().map_err(|error| fault("read the committed offset of a partition", error))?;
-                let offset = match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
-                    _ => None,
-                };
+                let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
                 // The client panics when another program left metadata that is no text; that is nobody's mark.
-                let metadata = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned())).unwrap_or_default();
+                let metadata =
+                    catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned())).unwrap_or_default();
                 Ok(Committed { partition: element.partition(), offset, metadata })
             })
             .collect()
@@ -136,7 +134,9 @@ impl Source for KafkaSource {
         let mut list = TopicPartitionList::with_capacity(commits.len());
         for commit in commits {
             let mut element = list.add_partition(&self.topic, commit.partition);
-            element.set_offset(Offset::Offset(commit.offset)).map_err(|error| fault("name an offset", error))?;
+            element
+                .set_offset(Offset::Offset(commit.offset))
+                .map_err(|error| fault("name an offset", error))?;
             element.set_metadata(&commit.metadata);
         }
         self.consumer.commit(&list, CommitMode::Sync).map_err(|error| fault("commit positions", error))

@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) refused: BTreeSet<(i32, i64)>,
     pub(crate) view_fails: bool,
     pub(crate) letters: Vec<(i32, i64, String)>,
+    /// What happened, in order; printed when a history does not balance.
+    pub(crate) story: Vec<String>,
 }
 
 /// Topic, group, table and dead-letter topic, shared.
@@ -85,7 +87,7 @@ pub(crate) struct World(Arc<Mutex<State>>);
 
 impl World {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Appends a record behind `skip` offsets that hold none.
@@ -111,7 +113,13 @@ impl World {
             self.hand_over(*partition, member);
         }
         self.state().tell(member, None);
-        MemorySource { world: self.clone(), member, positions: BTreeMap::new(), paused: BTreeSet::new(), ends: BTreeSet::new() }
+        MemorySource {
+            world: self.clone(),
+            member,
+            positions: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            ends: BTreeSet::new(),
+        }
     }
 
     /// Gives a partition to another member.
@@ -135,11 +143,19 @@ impl World {
     pub(crate) fn expel(&self, member: u64, to: u64) {
         let mut state = self.state();
         state.generation += 1;
-        let lost: Vec<i32> =
-            state.owners.iter().filter(|(_, owner)| **owner == member).map(|(partition, _)| *partition).collect();
-        state.pending.insert(member, VecDeque::from([Change::Revoked { partitions: lost.clone(), lost: true }]));
+        state.story.push(format!("{member} is expelled, {to} inherits"));
+        let lost: Vec<i32> = state
+            .owners
+            .iter()
+            .filter(|(_, owner)| **owner == member)
+            .map(|(partition, _)| *partition)
+            .collect();
+        state
+            .pending
+            .insert(member, VecDeque::from([Change::Revoked { partitions: lost.clone(), lost: true }]));
+        state.handovers.values_mut().filter(|next| **next == member).for_each(|next| *next = to);
         for partition in lost {
-            let to = state.handovers.remove(&partition).filter(|next| *next != member).unwrap_or(to);
+            let to = state.handovers.remove(&partition).unwrap_or(to);
             state.owners.insert(partition, to);
             state.tell(to, Some(Change::Assigned(vec![partition])));
         }
@@ -162,6 +178,7 @@ impl World {
             if left == 0 {
                 state.crashed.insert(member);
                 state.crash_in = None;
+                state.story.push(format!("{member} crashes in {call:?}, effect {has_effect}"));
                 return if has_effect { Fate::ReplyLost } else { Fate::Failed };
             }
             state.crash_in = Some((who, left - 1, has_effect));
@@ -191,7 +208,12 @@ pub(crate) struct MemorySource {
 const BULK: usize = 7;
 
 fn error(action: &'static str) -> SourceError {
-    SourceError { action, reason: Reason::KafkaUnreachable, fatal: false, source: "a fault of the test".into() }
+    SourceError {
+        action,
+        reason: Reason::KafkaUnreachable,
+        fatal: false,
+        source: "a fault of the test".into(),
+    }
 }
 
 impl Source for MemorySource {
@@ -211,7 +233,11 @@ impl Source for MemorySource {
             let from = log.records.partition_point(|record| record.position.offset < *position);
             for record in log.records[from..].iter().take(BULK) {
                 let message = record.message();
-                reader.record(&Message { headers: message.headers, key: message.key, record: message.record });
+                reader.record(&Message {
+                    headers: message.headers,
+                    key: message.key,
+                    record: message.record,
+                });
                 *position = record.position.offset + 1;
                 self.ends.remove(partition);
             }
@@ -279,6 +305,9 @@ impl Source for MemorySource {
         }
         state.n_commits += 1;
         for commit in commits {
+            let line =
+                format!("{} commits {}:{} {}", self.member, commit.partition, commit.offset, commit.metadata);
+            state.story.push(line);
             state.committed.insert(commit.partition, (commit.offset, commit.metadata.clone()));
         }
         if fate == Fate::ReplyLost { Err(error("commit positions")) } else { Ok(()) }

@@ -44,11 +44,13 @@ fn a_crash_after_the_intent_repeats_exactly_the_same_range() {
     let (world, runtime) = world_with(&[GOOD; 14]);
     let mut first = Member::start(&world, &runtime, 1, &[0], config());
     first.hold(true);
-    assert!(first.turns(3));
+    assert!(first.turns(4));
     assert!(committed(&world, 0).1.starts_with("v1:0-9:"), "{}", committed(&world, 0).1);
     drop(first);
     // More records and larger batches must not change the range.
-    (0..50).for_each(|_| drop(world.append(0, 0, Some(GOOD))));
+    for _ in 0..50 {
+        world.append(0, 0, Some(GOOD));
+    }
     let mut larger = config();
     larger.batch.max_rows = 1000;
     let mut second = Member::start(&world, &runtime, 2, &[], larger);
@@ -112,9 +114,9 @@ fn a_revoked_partition_is_dropped_before_it_is_released() {
     let mut first = Member::start(&world, &runtime, 1, &[0], config());
     let mut second = Member::start(&world, &runtime, 2, &[], config());
     first.hold(true);
-    assert!(first.turns(3), "an insert is under way");
+    assert!(first.turns(4), "an insert is under way");
     world.hand_over(0, 2);
-    assert!(first.turns(3));
+    assert!(first.turns(4));
     assert!(second.turns(20));
     // The insert of the first owner ends late: it is the same range, so the server drops it.
     first.hold(false);
@@ -129,10 +131,10 @@ fn a_try_that_ends_while_the_partition_is_revoked_is_acknowledged_and_not_repeat
     let mut first = Member::start(&world, &runtime, 1, &[0], config());
     let mut second = Member::start(&world, &runtime, 2, &[], config());
     first.hold(true);
-    assert!(first.turns(3));
+    assert!(first.turns(4));
     world.hand_over(0, 2);
     first.hold(false);
-    assert!(first.turns(3));
+    assert!(first.turns(4));
     assert_eq!(committed(&world, 0).0, 10);
     assert!(second.turns(20));
     assert_eq!(world.state().inserts.len(), 1);
@@ -143,7 +145,7 @@ fn a_zombie_neither_commits_nor_doubles_anything() {
     let (world, runtime) = world_with(&[GOOD; 15]);
     let mut zombie = Member::start(&world, &runtime, 1, &[0], config());
     zombie.hold(true);
-    assert!(zombie.turns(3));
+    assert!(zombie.turns(4));
     let mut heir = Member::start(&world, &runtime, 2, &[], config());
     world.expel(1, 2);
     assert!(heir.turns(20));

@@ -1,6 +1,7 @@
 //! Random histories: crashes, zombies, rebalances, outages and lost replies in any order; the ledger must balance each time.
 //!
-//! Every failure prints its seed; `HISTORY_SEED=<seed> cargo test -p processor histories` plays that one again.
+//! Every failure prints its seed; `HISTORY_SEED=<seed> HISTORY_LOG=1 cargo test -p processor histories` plays that one
+//! again and tells its story; `HISTORIES=<n>` plays more of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,12 @@ struct Chance(Jitter);
 
 impl Chance {
     fn below(&mut self, n: u64) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small numbers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "small numbers"
+        )]
         let number = (self.0.next() * n as f64) as u64;
         number.min(n - 1)
     }
@@ -46,7 +52,9 @@ struct History {
 impl History {
     fn new(seed: u64) -> Self {
         let mut chance = Chance(Jitter::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        (0..8).for_each(|_| drop(chance.0.next()));
+        (0..8).for_each(|_| {
+            chance.0.next();
+        });
         let mut config = config();
         config.batch.max_rows = usize::try_from(3 + chance.below(40)).unwrap();
         config.batch.max_age_milliseconds = 100 + chance.below(2000);
@@ -81,7 +89,8 @@ impl History {
 
     fn append(&mut self, n: u64) {
         for _ in 0..n {
-            let partition = self.partitions[usize::try_from(self.chance.below(self.partitions.len() as u64)).unwrap()];
+            let partition =
+                self.partitions[usize::try_from(self.chance.below(self.partitions.len() as u64)).unwrap()];
             let skip = if self.chance.one_in(6) { i64::try_from(self.chance.below(5)).unwrap() } else { 0 };
             let kind = self.chance.below(12);
             let (payload, wanted) = match kind {
@@ -103,8 +112,11 @@ impl History {
     fn with_id(&mut self, partition: i32) -> (String, Wanted) {
         let id = self.chance.below(20);
         let is_known = self.ids.insert((partition, id), 0).is_some();
-        let wanted =
-            if is_known && self.config.deduplication_window_seconds.is_some() { Wanted::Nothing } else { Wanted::Row };
+        let wanted = if is_known && self.config.deduplication_window_seconds.is_some() {
+            Wanted::Nothing
+        } else {
+            Wanted::Row
+        };
         (format!(r#"{{"event":"tap","event_id":"id-{id}","n":2}}"#), wanted)
     }
 
@@ -134,7 +146,8 @@ impl History {
             2 => self.bury(index, true),
             3 if n_members < 3 => drop(self.join(&[])),
             3 | 4 => {
-                let partition = self.partitions[usize::try_from(self.chance.below(self.partitions.len() as u64)).unwrap()];
+                let partition = self.partitions
+                    [usize::try_from(self.chance.below(self.partitions.len() as u64)).unwrap()];
                 self.world.hand_over(partition, self.members[index].number);
             }
             5 => {
@@ -200,9 +213,13 @@ impl History {
 
     fn judge(&self) {
         let state = self.world.state();
+        if std::env::var_os("HISTORY_LOG").is_some() {
+            state.story.iter().for_each(|line| println!("{line}"));
+        }
         let mut rows: BTreeMap<(i32, i64), u32> = BTreeMap::new();
         state.table.iter().for_each(|row| *rows.entry((row.partition, row.offset)).or_default() += 1);
-        let letters: BTreeSet<(i32, i64)> = state.letters.iter().map(|(partition, offset, _)| (*partition, *offset)).collect();
+        let letters: BTreeSet<(i32, i64)> =
+            state.letters.iter().map(|(partition, offset, _)| (*partition, *offset)).collect();
         for (position, wanted) in &self.wanted {
             let n_rows = rows.get(position).copied().unwrap_or(0);
             let found = (n_rows, letters.contains(position));
@@ -211,7 +228,9 @@ impl History {
                 Wanted::Letter => (0, true),
                 Wanted::Nothing => (0, false),
             };
-            assert_eq!(found, expected, "{position:?} must become {wanted:?}");
+            let reason =
+                state.letters.iter().find(|letter| (letter.0, letter.1) == *position).map(|letter| &letter.2);
+            assert_eq!(found, expected, "{position:?} must become {wanted:?} ({reason:?})");
         }
         for partition in &self.partitions {
             let high = state.logs.get(partition).map_or(0, |log| log.high);
@@ -236,8 +255,9 @@ fn play(seed: u64) {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test is told which history to play again")]
 fn no_history_loses_or_doubles_anything() {
-    if let Some(seed) = std::env::var("HISTORY_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    if let Some(seed) = number("HISTORY_SEED") {
         return play(seed);
     }
-    (1..=400).for_each(play);
+    (1..=number("HISTORIES").unwrap_or(400)).for_each(play);
 }

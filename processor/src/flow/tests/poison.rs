@@ -29,7 +29,8 @@ fn a_record_that_ends_the_process_is_a_dead_letter_after_three_tries() {
     let poisons = [333, 334, 650];
     let mut n_deaths = 0;
     for number in 1..60 {
-        let mut member = Member::start(&world, &runtime, number, if number == 1 { &[0] } else { &[] }, config());
+        let mut member =
+            Member::start(&world, &runtime, number, if number == 1 { &[0] } else { &[] }, config());
         if number > 1 {
             world.expel(number - 1, number);
         }
@@ -47,6 +48,6 @@ fn a_record_that_ends_the_process_is_a_dead_letter_after_three_tries() {
     assert_eq!(dead, poisons);
     assert!(world.state().letters.iter().all(|(_, _, reason)| reason == "PoisonRecord"));
     assert_eq!(stored(&world, 0).len(), 697);
-    // A start or two may fall behind a range of its own before the record is next in line.
-    assert!((9..=15).contains(&n_deaths), "{n_deaths}");
+    // Each costs the death that nobody can explain, and three tries; the first of them may fall into a range of its own.
+    assert!((12..=18).contains(&n_deaths), "{n_deaths}");
 }

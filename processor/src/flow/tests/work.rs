@@ -47,7 +47,7 @@ fn the_next_intent_acknowledges_the_range_before_it() {
 fn a_batch_is_closed_by_rows_or_by_age() {
     let (world, runtime) = world_with(&[GOOD; 13]);
     let mut member = Member::start(&world, &runtime, 1, &[0], config());
-    assert!(member.turns(4));
+    assert!(member.turns(5));
     assert_eq!(stored(&world, 0), all(0..10), "ten rows are a batch");
     assert!(member.turns(8));
     assert_eq!(stored(&world, 0), all(0..13), "three rows are old after a second");

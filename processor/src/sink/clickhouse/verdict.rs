@@ -14,14 +14,14 @@ use crate::sink::SinkError;
 
 /// Judges the error of an insert.
 pub(super) fn judge(error: Error) -> SinkError {
-    let (verdict, reason, message) = match &error {
-        Error::BadResponse(text) => judge_text(text),
-        Error::TimedOut | Error::Network(_) => unreachable(),
-        _ => (
-            Verdict::Stop,
-            Reason::ClickHouseRejected,
-            "the answer of ClickHouse cannot be understood; is this address really a ClickHouse HTTP port?".to_owned(),
-        ),
+    let (verdict, reason, message) = if let Error::BadResponse(text) = &error {
+        judge_text(text)
+    } else if matches!(error, Error::TimedOut | Error::Network(_)) {
+        unreachable()
+    } else {
+        let message =
+            "the answer of ClickHouse cannot be understood; is this address really a ClickHouse HTTP port?";
+        (Verdict::Stop, Reason::ClickHouseRejected, message.to_owned())
     };
     // The text of a refusal is not kept as a cause: it may quote what it refuses.
     let source: Option<Box<dyn std::error::Error + Send + Sync>> =
@@ -32,7 +32,11 @@ pub(super) fn judge(error: Error) -> SinkError {
 /// Judges the error of a question: no row can be at fault.
 pub(super) fn judge_question(error: Error) -> SinkError {
     let judged = judge(error);
-    if judged.verdict == Verdict::RowRefused { SinkError { verdict: Verdict::Stop, ..judged } } else { judged }
+    if judged.verdict == Verdict::RowRefused {
+        SinkError { verdict: Verdict::Stop, ..judged }
+    } else {
+        judged
+    }
 }
 
 /// Builds the error of a server that did not answer.
@@ -67,11 +71,10 @@ fn judge_text(text: &str) -> (Verdict, Reason, String) {
         // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
         192..=194 | 516 => refused_login(&named),
         // One value: parse errors, overflows, null in a column without null, constraints, unknown enum elements.
-        6 | 26 | 27 | 38 | 41 | 69 | 72 | 117 | 128 | 131 | 321 | 349 | 376 | 407 | 441 | 467 | 469 | 675 | 676 | 691 => (
-            Verdict::RowRefused,
-            Reason::ClickHouseRejected,
-            format!("ClickHouse refuses a row ({named})"),
-        ),
+        6 | 26 | 27 | 38 | 41 | 69 | 72 | 117 | 128 | 131 | 321 | 349 | 376 | 407 | 441 | 467 | 469 | 675
+        | 676 | 691 => {
+            (Verdict::RowRefused, Reason::ClickHouseRejected, format!("ClickHouse refuses a row ({named})"))
+        }
         // What is missing: columns (8, 10, 16, 20, 47), types (50, 53), tables (60), databases (81), settings (115), rights (164, 497),
         // and a view on the table that throws (395).
         8 | 10 | 16 | 20 | 47 | 50 | 53 | 60 | 62 | 81 | 115 | 164 | 395 | 497 => (
@@ -90,8 +93,9 @@ fn judge_text(text: &str) -> (Verdict, Reason, String) {
 }
 
 fn refused_login(named: &str) -> (Verdict, Reason, String) {
-    let message =
-        format!("ClickHouse refuses user or password ({named}): mend the connection Secret; it is read again by itself");
+    let message = format!(
+        "ClickHouse refuses user or password ({named}): mend the connection Secret; it is read again by itself"
+    );
     (Verdict::Stop, Reason::ClickHouseAuthFailed, message)
 }
 
@@ -114,10 +118,9 @@ fn code(text: &str) -> Option<u32> {
 
 /// Finds the code's name, the last word in capitals between brackets.
 fn name(text: &str) -> Option<&str> {
-    text.rsplit('(')
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(inside, _)| inside)
-        .find(|inside| inside.len() > 2 && inside.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+    text.rsplit('(').filter_map(|rest| rest.split_once(')')).map(|(inside, _)| inside).find(|inside| {
+        inside.len() > 2 && inside.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    })
 }
 
 #[cfg(test)]
@@ -132,13 +135,41 @@ mod tests {
     #[test]
     fn each_class_of_answer_has_its_verdict() {
         let cases = [
-            ("Code: 516. DB::Exception: tributary: Authentication failed. (AUTHENTICATION_FAILED)", Verdict::Stop, Reason::ClickHouseAuthFailed),
-            ("Code: 60. DB::Exception: Table shop.ios does not exist. (UNKNOWN_TABLE)", Verdict::Stop, Reason::ClickHouseRejected),
-            ("Code: 16. DB::Exception: No such column amount. (NO_SUCH_COLUMN_IN_TABLE)", Verdict::Stop, Reason::ClickHouseRejected),
-            ("Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)", Verdict::Retry, Reason::ClickHouseRejected),
-            ("Code: 241. DB::Exception: Memory limit. (MEMORY_LIMIT_EXCEEDED)", Verdict::Retry, Reason::ClickHouseRejected),
-            ("Code: 6. DB::Exception: Cannot parse 'zz'. (CANNOT_PARSE_TEXT)", Verdict::RowRefused, Reason::ClickHouseRejected),
-            ("Code: 117. DB::Exception: bad. (INCORRECT_DATA)", Verdict::RowRefused, Reason::ClickHouseRejected),
+            (
+                "Code: 516. DB::Exception: tributary: Authentication failed. (AUTHENTICATION_FAILED)",
+                Verdict::Stop,
+                Reason::ClickHouseAuthFailed,
+            ),
+            (
+                "Code: 60. DB::Exception: Table shop.ios does not exist. (UNKNOWN_TABLE)",
+                Verdict::Stop,
+                Reason::ClickHouseRejected,
+            ),
+            (
+                "Code: 16. DB::Exception: No such column amount. (NO_SUCH_COLUMN_IN_TABLE)",
+                Verdict::Stop,
+                Reason::ClickHouseRejected,
+            ),
+            (
+                "Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)",
+                Verdict::Retry,
+                Reason::ClickHouseRejected,
+            ),
+            (
+                "Code: 241. DB::Exception: Memory limit. (MEMORY_LIMIT_EXCEEDED)",
+                Verdict::Retry,
+                Reason::ClickHouseRejected,
+            ),
+            (
+                "Code: 6. DB::Exception: Cannot parse 'zz'. (CANNOT_PARSE_TEXT)",
+                Verdict::RowRefused,
+                Reason::ClickHouseRejected,
+            ),
+            (
+                "Code: 117. DB::Exception: bad. (INCORRECT_DATA)",
+                Verdict::RowRefused,
+                Reason::ClickHouseRejected,
+            ),
             ("Code: 99999", Verdict::Retry, Reason::ClickHouseRejected),
             ("503 Service Unavailable", Verdict::Retry, Reason::ClickHouseUnreachable),
             ("401 Unauthorized", Verdict::Stop, Reason::ClickHouseAuthFailed),

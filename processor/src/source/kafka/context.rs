@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::source::Change;
@@ -32,27 +33,40 @@ impl Context {
     }
 }
 
-impl ClientContext for Context {}
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // To reach the end of a partition is what a consumer is for.
+        if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF) | KafkaError::PartitionEOF(_))
+        {
+            tracing::warn!(%error, reason, "the Kafka client reports an error");
+        }
+    }
+}
 
 impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        error: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let is_assignment = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Relaxed) {
-            let answered =
-                if is_assignment { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
+            let answered = if is_assignment {
+                consumer.incremental_assign(list)
+            } else {
+                consumer.incremental_unassign(list)
+            };
             if let Err(error) = answered {
                 tracing::warn!(%error, "failed to answer a rebalance while leaving the group");
             }
             return;
         }
-        let partitions = list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect();
-        let change =
-            if is_assignment { Change::Assigned(partitions) } else { Change::Revoked { partitions, lost: false } };
+        let partitions = list
+            .elements()
+            .iter()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+            .collect();
+        let change = if is_assignment {
+            Change::Assigned(partitions)
+        } else {
+            Change::Revoked { partitions, lost: false }
+        };
         if let Ok(mut changes) = self.changes.lock() {
             changes.push(change);
         }

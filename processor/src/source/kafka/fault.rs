@@ -13,12 +13,21 @@ pub fn fault(action: &'static str, error: KafkaError) -> SourceError {
     SourceError {
         action,
         reason: error.rdkafka_error_code().map_or(Reason::KafkaRejected, reason),
-        fatal: matches!(error, KafkaError::MessageConsumptionFatal(_) | KafkaError::ClientCreation(_) | KafkaError::ClientConfig(..)),
+        fatal: matches!(
+            error,
+            KafkaError::MessageConsumptionFatal(_)
+                | KafkaError::ClientCreation(_)
+                | KafkaError::ClientConfig(..)
+        ),
         source: Box::new(error),
     }
 }
 
 /// Returns the reason of a code.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "librdkafka has 200 codes; whatever is not named is a refusal"
+)]
 pub fn reason(code: RDKafkaErrorCode) -> Reason {
     match code {
         RDKafkaErrorCode::Authentication

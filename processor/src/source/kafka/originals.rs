@@ -11,9 +11,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::KafkaHeaders;
 use super::fault::fault;
 use super::properties::Connection;
-use super::KafkaHeaders;
 use crate::batch::Original;
 use crate::record::{Position, Record};
 use crate::retry::Verdict;

@@ -21,13 +21,21 @@ pub struct Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&String> = self.properties.keys().collect();
-        formatter.debug_struct("Connection").field("bootstrap", &self.bootstrap).field("names", &names).finish()
+        formatter
+            .debug_struct("Connection")
+            .field("bootstrap", &self.bootstrap)
+            .field("names", &names)
+            .finish()
     }
 }
 
 impl Connection {
     /// Builds a connection; secrets win over properties of the same name.
-    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>, secrets: &BTreeMap<String, String>) -> Self {
+    pub fn new(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        secrets: &BTreeMap<String, String>,
+    ) -> Self {
         let mut properties = properties.clone();
         properties.extend(secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
         Self { bootstrap: bootstrap.to_owned(), properties }
