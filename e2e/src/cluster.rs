@@ -157,21 +157,19 @@ impl Cluster {
         let mut names = Vec::new();
         if let Ok(pods) = self.api::<Pod>(namespace).list(&ListParams::default()).await {
             for pod in pods {
+                text += &format!("pod {}\n", states(&pod));
                 names.push(pod.name_any());
-                let status = serde_json::to_string(&pod.status.map(|status| status.container_statuses))
-                    .unwrap_or_default();
-                text += &format!("pod {}: {status}\n", names.last().map_or("", String::as_str));
             }
         }
         if let Ok(events) = self.api::<Event>(namespace).list(&ListParams::default()).await {
-            for event in events {
+            for event in events.items.into_iter().filter(|event| event.type_.as_deref() == Some("Warning")) {
                 let line = |part: Option<String>| part.unwrap_or_default();
                 let about = line(event.involved_object.name);
                 text += &format!("event {about}: {} {}\n", line(event.reason), line(event.message));
             }
         }
-        text += &self.logs(namespace, names, 40).await;
-        text += &self.operator_log(60).await;
+        text += &self.logs(namespace, names, 25).await;
+        text += &self.operator_log(40).await;
         text
     }
 
@@ -197,6 +195,18 @@ impl Cluster {
         }
         text
     }
+}
+
+/// How the containers of a pod are, in one line.
+fn states(pod: &Pod) -> String {
+    let statuses =
+        pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let mut line = pod.name_any();
+    for status in statuses {
+        let state = serde_json::to_string(&status.state).unwrap_or_default();
+        line += &format!(": ready {}, {} restarts, {state}", status.ready, status.restart_count);
+    }
+    line
 }
 
 /// Reads the objects of a YAML file, or of all YAML files of a folder in the order of their names.

@@ -13,7 +13,7 @@ mod stage;
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Parser;
 
 use crate::clickhouse::ClickHouse;
@@ -98,6 +98,6 @@ impl Demo {
 
     /// Explains an error with the objects' own words and the operator's last lines.
     async fn explained(&self, error: anyhow::Error) -> anyhow::Error {
-        error.context(self.cluster.dump(NAMESPACE).await)
+        anyhow!("{error:#}\n\n{}", self.cluster.dump(NAMESPACE).await)
     }
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::runtime::wait::conditions::is_crd_established;
@@ -72,11 +72,12 @@ pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Valu
     let chart = chart.to_str().context("the path of the chart is not UTF-8")?;
     let mut arguments =
         vec!["upgrade", RELEASE, chart, "--install", "--namespace", NAMESPACE, "--create-namespace"];
-    arguments.extend(["--values", "-", "--wait", "--timeout", "3m"]);
+    // The definitions may stand there already, applied with kubectl from manifests/crds/.
+    arguments.extend(["--values", "-", "--wait", "--timeout", "3m", "--take-ownership"]);
     let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
     match run(&connections.helm, &arguments, &variables, Some(&values.to_string())).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(error.context(cluster.dump(NAMESPACE).await)),
+        Err(error) => Err(anyhow!("{error:#}\n\n{}", cluster.dump(NAMESPACE).await)),
     }
 }
 

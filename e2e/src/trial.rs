@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -78,19 +78,17 @@ fn run<Fut: Future<Output = Result<()>>>(
             let outcome = trial(std::sync::Arc::clone(&prepared)).await;
             let outcome = match outcome {
                 Ok(()) => Ok(()),
-                Err(error) => Err(error.context(prepared.cluster.dump(&prepared.namespace).await)),
+                Err(error) => Err(anyhow!(
+                    "{}\n\nFAILED {name}: {error:#}",
+                    prepared.cluster.dump(&prepared.namespace).await
+                )),
             };
             let cleared = prepared.clear().await;
             outcome.and(cleared)
         })
     });
     if let Err(error) = finished {
-        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-        panic!(
-            "{}\n\nFAILED {name}: {}",
-            causes.first().map_or("", String::as_str),
-            causes.join("\n  because: ")
-        );
+        panic!("{error:#}");
     }
 }
 
