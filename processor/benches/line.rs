@@ -53,11 +53,19 @@ fn main() {
     let accepted = events("");
     let bytes: usize = accepted.iter().map(String::len).sum();
     report(&format!("accepted ({} bytes)", bytes / N_EVENTS), &accepted, true);
-    report("rejected: last field of the wrong type", &replaced(&accepted, "\"items\":[", "\"items\":[null,"), false);
+    report(
+        "rejected: last field of the wrong type",
+        &replaced(&accepted, "\"items\":[", "\"items\":[null,"),
+        false,
+    );
     report("rejected: amount out of range", &replaced(&accepted, "\"amount\":", "\"amount\":-"), false);
     report("rejected: unknown event type", &replaced(&accepted, "\"purchase\"", "\"purchased\""), false);
     report("rejected: broken at the end", &replaced(&accepted, "]}", "]"), false);
-    report("accepted, with three captured fields", &events(",\"a\":1,\"b\":\"text\",\"c\":{\"d\":[1,2]}"), true);
+    report(
+        "accepted, with three captured fields",
+        &events(",\"a\":1,\"b\":\"text\",\"c\":{\"d\":[1,2]}"),
+        true,
+    );
 }
 
 fn events(more: &str) -> Vec<String> {
@@ -108,7 +116,8 @@ fn report(name: &str, events: &[String], is_accepted: bool) {
         for (offset, event) in events.iter().enumerate() {
             let position = Position { partition: 0, offset: offset as i64 };
             let payload = Some(event.as_bytes());
-            let outcome = line.take(&Record { position, timestamp_milliseconds: 1_769_860_800_000, payload }, &mut rows);
+            let outcome = line
+                .take(&Record { position, timestamp_milliseconds: 1_769_860_800_000, payload }, &mut rows);
             assert_eq!(matches!(outcome, Outcome::Stored), is_accepted, "{outcome:?}");
         }
         let taken = start.elapsed().as_nanos();

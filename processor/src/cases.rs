@@ -43,7 +43,11 @@ struct Stream {
 }
 
 /// Builds the config of a stream named `shop.ios` from schemas as users write them, each with its `name` beside the spec.
-pub(crate) fn config(schemas: &[serde_yaml::Value], envelope: Envelope, unknown_events: UnknownEvents) -> StreamConfig {
+pub(crate) fn config(
+    schemas: &[serde_yaml::Value],
+    envelope: Envelope,
+    unknown_events: UnknownEvents,
+) -> StreamConfig {
     let schemas = schemas.iter().map(|schema| SchemaVersion {
         name: schema["name"].as_str().unwrap().to_owned(),
         version: 1,
@@ -59,7 +63,11 @@ pub(crate) fn config(schemas: &[serde_yaml::Value], envelope: Envelope, unknown_
             group: "tributary.shop.ios".into(),
             properties: std::collections::BTreeMap::new(),
         },
-        clickhouse: ClickHouseConfig { url: "http://clickhouse:8123".into(), database: "shop".into(), table: "ios".into() },
+        clickhouse: ClickHouseConfig {
+            url: "http://clickhouse:8123".into(),
+            database: "shop".into(),
+            table: "ios".into(),
+        },
         schemas: schemas.collect(),
         envelope,
         unknown_events,
@@ -112,7 +120,8 @@ fn every_case_folder_gives_the_rows_and_rejections_that_it_says() {
 
 /// Runs one case; says what is not as its files say.
 fn run(folder: &Path) -> Option<String> {
-    let stream: Stream = serde_yaml::from_str(&fs::read_to_string(folder.join("stream.yaml")).unwrap()).unwrap();
+    let stream: Stream =
+        serde_yaml::from_str(&fs::read_to_string(folder.join("stream.yaml")).unwrap()).unwrap();
     let mut line = line_of(&stream);
     let mut rows = line.rows();
     let (mut rejected, mut forwarded) = (String::new(), String::new());

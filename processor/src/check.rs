@@ -56,12 +56,13 @@ pub(crate) fn check(
     checked.values.clear();
     checked.elements.clear();
     for (slot, field) in plan.fields.iter().enumerate() {
-        let value = check_field(field, event.cells[slot], payload, event, &mut checked.elements)
-            .map_err(|breach| match (breach, event.noted) {
+        let value = check_field(field, event.cells[slot], payload, event, &mut checked.elements).map_err(
+            |breach| match (breach, event.noted) {
                 // Fields below something that is no object are missing because of it.
                 (Breach::Missing, Some(fault @ Fault::ObjectExpected { .. })) => fault,
                 (breach, _) => Fault::Field { slot: slot as u16, breach },
-            })?;
+            },
+        )?;
         checked.values.push(value);
     }
     checked.event_id = event_id(plan, payload, event)?;
@@ -74,7 +75,13 @@ pub(crate) fn check(
     }
     for (slot, field) in plan.fields.iter().enumerate() {
         if field.privacy != Privacy::Plain {
-            conceal(field.privacy, hash_key, payload, event, (&mut checked.values[slot], &mut checked.masked));
+            conceal(
+                field.privacy,
+                hash_key,
+                payload,
+                event,
+                (&mut checked.values[slot], &mut checked.masked),
+            );
         }
     }
     Ok(())
@@ -141,10 +148,10 @@ pub(crate) fn first_cell(slots: &Range<u16>, event: &Event) -> Option<(u16, Cell
 fn event_id(plan: &Plan, payload: &str, event: &Event) -> Result<Option<Span>, Fault> {
     let Some((slot, cell)) = first_cell(&plan.id_slots, event) else { return Ok(None) };
     match cell {
-        Cell::Text(span) | Cell::Number { span, .. } => {
+        Cell::Text(span) | Cell::Whole(span) | Cell::Fraction(span) => {
             Ok(Some(span).filter(|span| !event.texts(payload).get(*span).is_empty()))
         }
-        Cell::Missing | Cell::Bool { .. } | Cell::Array(_) | Cell::Object(_) => {
+        Cell::Missing | Cell::True(_) | Cell::False(_) | Cell::Array(_) | Cell::Object(_) => {
             Err(Fault::Field { slot, breach: wrong_type(cell) })
         }
     }

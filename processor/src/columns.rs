@@ -41,7 +41,12 @@ impl Rows {
     /// Starts without rows.
     pub(crate) fn new(columns: &[Column]) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        Self { buffers: columns.iter().map(Buffer::new).collect(), n_rows: 0, n_bytes: 0, scratch: Vec::new() }
+        Self {
+            buffers: columns.iter().map(Buffer::new).collect(),
+            n_rows: 0,
+            n_bytes: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Number of rows.

@@ -14,7 +14,7 @@ pub(crate) mod trie;
 use crds::event_schema::UnknownFields;
 
 use crate::check::fault::{Breach, Fault, RecordFault};
-use scanner::{Captures, Cell, Halt, Scanner, path_hash};
+use scanner::{Captures, Cell, Halt, Scanner, Stop, path_hash};
 use text::{Span, Texts};
 use trie::{BEFORE_FIRST, Trie};
 
@@ -85,7 +85,8 @@ impl Walk<'_> {
         let Event { cells, captured, arena, noted, entered, captures } = event;
         let scanner = Scanner::new(payload, arena);
         let mut decoder = Decoder { scanner, walk: self, cells, captured, noted, entered, captures };
-        match decoder.record() {
+        let walked = decoder.record().map_err(|Stop| decoder.scanner.halt());
+        match walked {
             Ok(()) => {}
             Err(Halt::Found) => return Ok(()),
             Err(Halt::NotAnObject) => return Err(Fault::Record(RecordFault::NotAnObject)),
@@ -131,7 +132,7 @@ struct Decoder<'a, 'e, 'w, 't> {
 }
 
 impl Decoder<'_, '_, '_, '_> {
-    fn record(&mut self) -> Result<(), Halt> {
+    fn record(&mut self) -> Result<(), Stop> {
         let is_object = self.scanner.peek() == b'{';
         if is_object {
             self.object(0)?;
@@ -140,11 +141,11 @@ impl Decoder<'_, '_, '_, '_> {
             self.scanner.cell(None)?;
         }
         self.scanner.end()?;
-        if is_object { Ok(()) } else { Err(Halt::NotAnObject) }
+        if is_object { Ok(()) } else { Err(self.scanner.stop(Halt::NotAnObject)) }
     }
 
     /// Walks an object whose brace is next.
-    fn object(&mut self, node: u16) -> Result<(), Halt> {
+    fn object(&mut self, node: u16) -> Result<(), Stop> {
         self.scanner.descend()?;
         if self.scanner.peek() == b'}' {
             self.scanner.ascend();
@@ -170,7 +171,7 @@ impl Decoder<'_, '_, '_, '_> {
 
     /// Walks a key behind its opening quote, and its value; returns the last known entry.
     #[inline]
-    fn member(&mut self, node: u16, previous: u16) -> Result<u16, Halt> {
+    fn member(&mut self, node: u16, previous: u16) -> Result<u16, Stop> {
         let here = &mut self.walk.trie.nodes[usize::from(node)];
         let likely = here.likely(previous);
         if let Some(entry) = here.entries.get(usize::from(likely))
@@ -193,7 +194,7 @@ impl Decoder<'_, '_, '_, '_> {
     }
 
     #[inline]
-    fn known(&mut self, node: u16, index: u16) -> Result<(), Halt> {
+    fn known(&mut self, node: u16, index: u16) -> Result<(), Stop> {
         let entry = &self.walk.trie.nodes[usize::from(node)].entries[usize::from(index)];
         let cell = match entry.child {
             _ if entry.is_json => self.json(node, index)?,
@@ -215,14 +216,14 @@ impl Decoder<'_, '_, '_, '_> {
                 self.noted.get_or_insert(Fault::Field { slot: *slot, breach: Breach::Duplicate });
             }
             if self.walk.until == Some(*slot) {
-                return Err(Halt::Found);
+                return Err(self.scanner.stop(Halt::Found));
             }
         }
         Ok(())
     }
 
     /// Walks a value for a JSON column; the envelope may have places inside it.
-    fn json(&mut self, node: u16, index: u16) -> Result<Cell, Halt> {
+    fn json(&mut self, node: u16, index: u16) -> Result<Cell, Stop> {
         let entry = &self.walk.trie.nodes[usize::from(node)].entries[usize::from(index)];
         let (child, slot) = (entry.child, entry.slots.first().copied().unwrap_or_default());
         self.captures.oversized = false;
@@ -243,14 +244,14 @@ impl Decoder<'_, '_, '_, '_> {
         Ok(cell)
     }
 
-    fn child(&mut self, child: u16) -> Result<(), Halt> {
+    fn child(&mut self, child: u16) -> Result<(), Stop> {
         if std::mem::replace(&mut self.entered[usize::from(child)], true) {
             self.noted.get_or_insert(Fault::ObjectTwice { node: child });
         }
         self.object(child)
     }
 
-    fn unknown(&mut self, node: u16, key: Span) -> Result<(), Halt> {
+    fn unknown(&mut self, node: u16, key: Span) -> Result<(), Stop> {
         match self.walk.unknown {
             UnknownFields::Drop => self.scanner.skip(None),
             UnknownFields::Reject => {
@@ -263,7 +264,7 @@ impl Decoder<'_, '_, '_, '_> {
         }
     }
 
-    fn capture(&mut self, node: u16, key: Span) -> Result<(), Halt> {
+    fn capture(&mut self, node: u16, key: Span) -> Result<(), Stop> {
         let is_null = self.scanner.peek() == b'n';
         let start = self.scanner.at();
         let path = path_hash(self.walk.trie.nodes[usize::from(node)].hash, self.scanner.get(key).as_bytes());

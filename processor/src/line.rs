@@ -10,9 +10,9 @@
 
 use std::collections::HashMap;
 
+use crds::analytics_pipeline::UnknownEvents;
 use crds::columns::{Column, table_columns};
 use crds::event_schema::{Privacy, UnknownFields};
-use crds::analytics_pipeline::UnknownEvents;
 use crds::expression::{EvaluationError, Expression};
 use crds::schema::Schema;
 use crds::schema::problems::{Problem, Problems};
@@ -69,14 +69,21 @@ impl Line {
         for (index, schema) in schemas.iter().enumerate() {
             for name in std::iter::once(&schema.event).chain(&schema.event_aliases) {
                 if types.insert(name.clone(), index).is_some_and(|earlier| earlier != index) {
-                    problems.add(name, "two EventSchemas of the pipeline describe this event type; remove one of them");
+                    problems.add(
+                        name,
+                        "two EventSchemas of the pipeline describe this event type; remove one of them",
+                    );
                 }
             }
         }
         let hash_key = hash_key.and_then(HashKey::new);
-        let hashed = schemas.iter().flat_map(|schema| &schema.fields).find(|field| field.privacy == Privacy::Hash);
+        let hashed =
+            schemas.iter().flat_map(|schema| &schema.fields).find(|field| field.privacy == Privacy::Hash);
         if let (Some(field), None) = (hashed, &hash_key) {
-            problems.0.push(Problem::new(field.name(), "privacy Hash needs a key; set `privacy.hashKey` of the pipeline"));
+            problems.0.push(Problem::new(
+                field.name(),
+                "privacy Hash needs a key; set `privacy.hashKey` of the pipeline",
+            ));
         }
         let schemas = problems.or(schemas)?;
         let columns = table_columns(&schemas)?;
@@ -84,8 +91,11 @@ impl Line {
         for schema in schemas {
             plans.push(Plan::new(schema, &config.envelope, &columns)?);
         }
-        let unknown =
-            if config.unknown_events == UnknownEvents::Store { UnknownFields::Capture } else { UnknownFields::Drop };
+        let unknown = if config.unknown_events == UnknownEvents::Store {
+            UnknownFields::Capture
+        } else {
+            UnknownFields::Drop
+        };
         plans.push(Plan::without_schema(&config.envelope, unknown));
         Ok(Self {
             topic: config.kafka.topic.clone(),
@@ -141,7 +151,9 @@ impl Line {
             match self.unknown_events {
                 UnknownEvents::Store => {}
                 UnknownEvents::Drop => return Ok(None),
-                UnknownEvents::DeadLetter => return Err(self.reject(index, payload, Fault::Record(RecordFault::UnknownEventType))),
+                UnknownEvents::DeadLetter => {
+                    return Err(self.reject(index, payload, Fault::Record(RecordFault::UnknownEventType)));
+                }
             }
         }
         check(&self.plans[index], self.hash_key.as_ref(), payload, &mut self.event, &mut self.checked)
@@ -166,12 +178,17 @@ impl Line {
         let without_schema = self.plans.len() - 1;
         let plan = &mut self.plans[without_schema];
         let until = Some(plan.event_slots.start);
-        let mut walk = Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: UnknownFields::Drop, until };
+        let mut walk =
+            Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: UnknownFields::Drop, until };
         walk.decode(payload, &mut self.event)?;
         match first_cell(&plan.event_slots, &self.event) {
             Some((_, Cell::Text(span))) => {
                 let name = self.event.texts(payload).get(span);
-                if name.is_empty() { Err(Fault::Record(RecordFault::EventTypeMissing)) } else { Ok(self.types.get(name).copied()) }
+                if name.is_empty() {
+                    Err(Fault::Record(RecordFault::EventTypeMissing))
+                } else {
+                    Ok(self.types.get(name).copied())
+                }
             }
             Some((slot, cell)) => {
                 // Whether the rest is JSON is the first question.
@@ -185,7 +202,8 @@ impl Line {
 
     fn decode(&mut self, index: usize, payload: &str) -> Result<(), Fault> {
         let plan = &mut self.plans[index];
-        let mut walk = Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: plan.unknown, until: None };
+        let mut walk =
+            Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: plan.unknown, until: None };
         walk.decode(payload, &mut self.event)
     }
 
@@ -216,7 +234,10 @@ fn text_of(payload: Option<&[u8]>) -> Result<&str, Fault> {
     }
     let text = std::str::from_utf8(payload).map_err(|_| Fault::Record(RecordFault::InvalidUtf8))?;
     if text.starts_with('\u{feff}') {
-        return Err(Fault::Record(RecordFault::BrokenJson { at: 0, expected: "a brace, not a byte order mark" }));
+        return Err(Fault::Record(RecordFault::BrokenJson {
+            at: 0,
+            expected: "a brace, not a byte order mark",
+        }));
     }
     Ok(text)
 }

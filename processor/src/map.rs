@@ -122,7 +122,9 @@ impl Wire {
         match value {
             Value::Bool(value) => Self::One([u8::from(value)]),
             Value::Integer(number) => Self::of_integer(scalar, number),
-            Value::Float(number) if scalar == ScalarType::Float32 => Self::Four((number as f32).to_le_bytes()),
+            Value::Float(number) if scalar == ScalarType::Float32 => {
+                Self::Four((number as f32).to_le_bytes())
+            }
             Value::Float(number) => Self::Eight(number.to_le_bytes()),
             Value::Decimal(number) => Self::of_decimal(scalar, number),
             Value::Day(day) => Self::Two(day.to_le_bytes()),

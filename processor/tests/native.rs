@@ -31,7 +31,10 @@ struct Server {
 }
 
 impl Server {
-    #[expect(clippy::disallowed_methods, reason = "the address of the server under test, not a setting of the processor")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the address of the server under test, not a setting of the processor"
+    )]
     async fn connect(database: &str) -> Self {
         // Another test of this process may have installed it.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -69,11 +72,20 @@ impl Server {
     async fn create(&self, table: &str, columns: &[Column]) {
         let columns: Vec<String> =
             columns.iter().map(|column| format!("`{}` {}", column.name, column.column_type)).collect();
-        let statement = format!("CREATE TABLE {}.`{table}` ({}) ENGINE = MergeTree ORDER BY _offset", self.database, columns.join(", "));
+        let statement = format!(
+            "CREATE TABLE {}.`{table}` ({}) ENGINE = MergeTree ORDER BY _offset",
+            self.database,
+            columns.join(", ")
+        );
         self.ask(&statement).await;
     }
 
-    async fn insert(&self, table: &str, rows: &Rows, range: std::ops::Range<usize>) -> Result<String, String> {
+    async fn insert(
+        &self,
+        table: &str,
+        rows: &Rows,
+        range: std::ops::Range<usize>,
+    ) -> Result<String, String> {
         let mut block = Vec::new();
         rows.encode_rows(range, &mut block);
         self.send(&format!("INSERT INTO {}.`{table}` FORMAT Native", self.database), block).await
@@ -87,7 +99,10 @@ impl Server {
 fn line(stream: &str) -> Line {
     let stream: serde_yaml::Mapping = serde_yaml::from_str(stream).unwrap();
     let mut config: serde_yaml::Mapping = serde_yaml::from_str(HEAD).unwrap();
-    config.insert("envelope".into(), serde_yaml::to_value(crds::analytics_pipeline::Envelope::default()).unwrap());
+    config.insert(
+        "envelope".into(),
+        serde_yaml::to_value(crds::analytics_pipeline::Envelope::default()).unwrap(),
+    );
     config.insert("unknownEvents".into(), "DeadLetter".into());
     let schemas = stream["schemas"].as_sequence().unwrap().iter().map(|schema| {
         let mut version = serde_yaml::Mapping::new();
@@ -159,8 +174,13 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
         assert_eq!(take(&mut line, &mut rows, offset, event.as_bytes()), Outcome::Stored);
     }
     server.insert("all", &rows, 0..4).await.unwrap();
-    let names: Vec<String> = line.columns().iter().map(|column| format!("toString(`{}`)", column.name)).collect();
-    let statement = format!("SELECT {} FROM {}.all ORDER BY _offset FORMAT JSONCompactEachRow", names.join(", "), server.database);
+    let names: Vec<String> =
+        line.columns().iter().map(|column| format!("toString(`{}`)", column.name)).collect();
+    let statement = format!(
+        "SELECT {} FROM {}.all ORDER BY _offset FORMAT JSONCompactEachRow",
+        names.join(", "),
+        server.database
+    );
     let read = server.ask(&statement).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/native.jsonl");
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run")]
@@ -211,7 +231,9 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
 #[tokio::test]
 async fn the_engine_takes_dictionaries_of_every_width() {
     let server = Server::connect("width").await;
-    let mut line = line("{schemas: [{name: e, fields: [{name: x, type: Int32, required: true}]}], unknownEvents: Store}");
+    let mut line = line(
+        "{schemas: [{name: e, fields: [{name: x, type: Int32, required: true}]}], unknownEvents: Store}",
+    );
     server.create("t", line.columns()).await;
     let mut rows = line.rows();
     for offset in 0..70_000 {

@@ -16,7 +16,12 @@ use crate::decode::number::power_of_ten;
 use crate::decode::text::Texts;
 
 /// Builds CEL's value of a field; none when the event has none.
-pub(crate) fn of_field(field: &FieldPlan, value: Value, elements: &[Value], texts: Texts<'_>) -> Option<cel::Value> {
+pub(crate) fn of_field(
+    field: &FieldPlan,
+    value: Value,
+    elements: &[Value],
+    texts: Texts<'_>,
+) -> Option<cel::Value> {
     match (field.field_type, value) {
         (FieldType::Array(scalar), Value::List(from, to)) => {
             let elements = elements.get(from as usize..to as usize).unwrap_or_default();
@@ -68,7 +73,9 @@ fn of_json(json: serde_json::Value) -> cel::Value {
             None => cel::Value::Float(number.as_f64().unwrap_or(f64::MAX)),
         },
         serde_json::Value::String(text) => cel::Value::String(Arc::new(text)),
-        serde_json::Value::Array(elements) => cel::Value::List(Arc::new(elements.into_iter().map(of_json).collect())),
+        serde_json::Value::Array(elements) => {
+            cel::Value::List(Arc::new(elements.into_iter().map(of_json).collect()))
+        }
         serde_json::Value::Object(members) => {
             let map: HashMap<cel::objects::Key, cel::Value> = members
                 .into_iter()

@@ -8,7 +8,7 @@
 use crds::columns::ScalarType;
 use crds::schema::literal::integer_bounds;
 
-use super::fault::Breach;
+use super::fault::{Breach, Found};
 use super::value::Value;
 use crate::decode::number::{self, NumberFault};
 use crate::decode::scanner::Cell;
@@ -75,13 +75,17 @@ impl Target {
     pub(crate) fn convert(&self, cell: Cell, texts: Texts<'_>) -> Result<Value, Breach> {
         let converted = match (self.kind, cell) {
             (Kind::Text, Cell::Text(span)) => return Ok(Value::Text(span)),
-            (Kind::Text, Cell::Number { span, .. } | Cell::Bool { span, .. }) if self.coerce => {
+            (Kind::Text, Cell::Whole(span) | Cell::Fraction(span) | Cell::True(span) | Cell::False(span))
+                if self.coerce =>
+            {
                 return Ok(Value::Text(span));
             }
-            (Kind::Bool, Cell::Bool { value, .. }) => return Ok(Value::Bool(value)),
-            (_, Cell::Number { span, whole }) => self.of_number(texts.get(span), whole),
+            (Kind::Bool, Cell::True(_)) => return Ok(Value::Bool(true)),
+            (Kind::Bool, Cell::False(_)) => return Ok(Value::Bool(false)),
+            (_, Cell::Whole(span)) => self.of_number(texts.get(span), true),
+            (_, Cell::Fraction(span)) => self.of_number(texts.get(span), false),
             (_, Cell::Text(span)) => self.of_text(texts.get(span)),
-            (_, Cell::Missing | Cell::Bool { .. } | Cell::Array(_) | Cell::Object(_)) => None,
+            (_, Cell::Missing | Cell::True(_) | Cell::False(_) | Cell::Array(_) | Cell::Object(_)) => None,
         };
         converted.unwrap_or_else(|| Err(wrong_type(cell)))
     }
@@ -161,7 +165,9 @@ impl Target {
     fn moment(&self, moment: Result<Moment, TimeFault>) -> Result<Value, Breach> {
         let moment = moment.map_err(|_| Breach::NoSuchTime)?;
         match self.kind {
-            Kind::Day if moment.seconds.rem_euclid(DAY) != 0 || moment.nanoseconds != 0 => Err(Breach::TooFine),
+            Kind::Day if moment.seconds.rem_euclid(DAY) != 0 || moment.nanoseconds != 0 => {
+                Err(Breach::TooFine)
+            }
             Kind::Day => day_value(moment.seconds.div_euclid(DAY)),
             Kind::Ticks { precision } => {
                 let is_within = (FIRST_SECOND..=LAST_SECOND).contains(&moment.seconds);
@@ -195,7 +201,11 @@ fn decimal(text: &str, scale: u8, greatest: i128) -> Result<Value, Breach> {
         NumberFault::TooLarge => Breach::BeyondType,
         NumberFault::TooFine => Breach::TooFine,
     })?;
-    if (-greatest..=greatest).contains(&number) { Ok(Value::Decimal(number)) } else { Err(Breach::BeyondType) }
+    if (-greatest..=greatest).contains(&number) {
+        Ok(Value::Decimal(number))
+    } else {
+        Err(Breach::BeyondType)
+    }
 }
 
 fn day_value(day: i64) -> Result<Value, Breach> {
@@ -206,34 +216,64 @@ fn day_value(day: i64) -> Result<Value, Breach> {
 pub(crate) fn wrong_type(cell: Cell) -> Breach {
     Breach::WrongType {
         found: match cell {
-            Cell::Missing => "null",
-            Cell::Bool { .. } => "true or false",
-            Cell::Number { whole: true, .. } => "a whole number",
-            Cell::Number { whole: false, .. } => "a number with a point or exponent",
-            Cell::Text(_) => "a string",
-            Cell::Array(_) => "an array",
-            Cell::Object(_) => "an object",
+            Cell::Missing => Found::Null,
+            Cell::True(_) | Cell::False(_) => Found::Bool,
+            Cell::Whole(_) => Found::Whole,
+            Cell::Fraction(_) => Found::Fraction,
+            Cell::Text(_) => Found::Text,
+            Cell::Array(_) => Found::Array,
+            Cell::Object(_) => Found::Object,
         },
     }
 }
 
 /// Reads the 36 characters of a UUID; 32 without hyphens when `bare` is allowed.
 fn uuid(text: &str, bare: bool) -> Option<u128> {
+    /// Lengths of the groups between the hyphens.
+    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
     let bytes = text.as_bytes();
-    let is_bare = bytes.len() == 32 && bare;
-    if bytes.len() != 36 && !is_bare {
+    if bytes.len() == 32 && bare {
+        return hexadecimal(bytes, 0);
+    }
+    if bytes.len() != 36 {
         return None;
     }
-    let mut number: u128 = 0;
-    for (index, byte) in bytes.iter().enumerate() {
-        if !is_bare && matches!(index, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
+    let mut number = 0;
+    let mut at = 0;
+    for length in GROUPS {
+        if at > 0 && bytes[at - 1] != b'-' {
+            return None;
         }
-        let digit = char::from(*byte).to_digit(16)?;
-        number = number << 4 | u128::from(digit);
+        number = hexadecimal(&bytes[at..at + length], number)?;
+        at += length + 1;
     }
     Some(number)
 }
+
+/// Continues a number by hexadecimal digits.
+#[inline]
+fn hexadecimal(digits: &[u8], before: u128) -> Option<u128> {
+    let mut number: u64 = 0;
+    let (upper, lower) = digits.split_at(digits.len().saturating_sub(16));
+    let before = if upper.is_empty() { before } else { hexadecimal(upper, before)? };
+    let mut wrong = 0;
+    for digit in lower {
+        let value = DIGIT_VALUES[usize::from(*digit)];
+        wrong |= value;
+        number = number << 4 | u64::from(value & 15);
+    }
+    (wrong < 16).then(|| before << (4 * lower.len()) | u128::from(number))
+}
+
+/// Value of each byte as a hexadecimal digit; 255 for others.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        values[digit as usize] = value as u8;
+        values[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    values
+};

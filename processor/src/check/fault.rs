@@ -15,13 +15,43 @@ use crate::record::Rejected;
 /// Longest name of an unknown field in a message, in characters.
 const NAME_LENGTH: usize = 64;
 
+/// What stands where something else should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Null,
+    Bool,
+    Whole,
+    Fraction,
+    Text,
+    Array,
+    Object,
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "true or false",
+            Self::Whole => "a whole number",
+            Self::Fraction => "a number with a point or exponent",
+            Self::Text => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
 /// What one field breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breach {
     Missing,
-    WrongType { found: &'static str },
+    WrongType {
+        found: Found,
+    },
     /// An element of the array has another type.
-    WrongElement { found: &'static str },
+    WrongElement {
+        found: Found,
+    },
     /// The type cannot hold it.
     BeyondType,
     /// Digits after the last place of a decimal, or a time of day for a Date.
@@ -84,18 +114,37 @@ pub(crate) enum Fault {
     /// It is no event that can be looked into.
     Record(RecordFault),
     /// The value of a slot.
-    Field { slot: u16, breach: Breach },
+    Field {
+        slot: u16,
+        breach: Breach,
+    },
     /// An object that holds fields is something else.
-    ObjectExpected { node: u16 },
+    ObjectExpected {
+        node: u16,
+    },
     /// An object that holds fields is given twice.
-    ObjectTwice { node: u16 },
-    UnknownField { node: u16, key: Span },
+    ObjectTwice {
+        node: u16,
+    },
+    UnknownField {
+        node: u16,
+        key: Span,
+    },
     /// A number in an unknown field that ClickHouse's JSON refuses.
-    UnknownNumber { node: u16, key: Span },
+    UnknownNumber {
+        node: u16,
+        key: Span,
+    },
     /// Two unknown fields have one path.
-    UnknownTwice { node: u16, key: Span },
+    UnknownTwice {
+        node: u16,
+        key: Span,
+    },
     /// A rule between fields; `answered` when it said no rather than nothing.
-    Rule { index: u16, answered: bool },
+    Rule {
+        index: u16,
+        answered: bool,
+    },
 }
 
 impl Fault {
@@ -114,7 +163,9 @@ impl Fault {
             }
             Self::ObjectExpected { node } => {
                 let path = plan.path(node);
-                let message = format!("field `{path}` must be an object that holds the fields below it; send an object");
+                let message = format!(
+                    "field `{path}` must be an object that holds the fields below it; send an object"
+                );
                 (RejectionReason::WrongType, path, message)
             }
             Self::ObjectTwice { node } => {
@@ -158,24 +209,32 @@ const PATH_RULE: &str = "gives one path twice (`a.b` and `b` in `a` are one); se
 impl RecordFault {
     fn explain(self, plan: &Plan) -> (RejectionReason, String, String) {
         let (reason, message) = match self {
-            Self::Empty => (RejectionReason::EmptyRecord, "the record has no bytes; send a JSON object".to_owned()),
+            Self::Empty => {
+                (RejectionReason::EmptyRecord, "the record has no bytes; send a JSON object".to_owned())
+            }
             Self::TooLarge => (
                 RejectionReason::TooLong,
                 format!("the record is longer than {MAXIMUM_BYTES} bytes; send smaller events"),
             ),
-            Self::InvalidUtf8 => {
-                (RejectionReason::InvalidUtf8, "the record is not UTF-8; encode the event as UTF-8".to_owned())
-            }
+            Self::InvalidUtf8 => (
+                RejectionReason::InvalidUtf8,
+                "the record is not UTF-8; encode the event as UTF-8".to_owned(),
+            ),
             Self::BrokenJson { at, expected } => (
                 RejectionReason::BrokenJson,
-                format!("the record is not JSON: byte {at} should be {expected}; write events with a JSON library"),
+                format!(
+                    "the record is not JSON: byte {at} should be {expected}; write events with a JSON library"
+                ),
             ),
-            Self::NotAnObject => {
-                (RejectionReason::NotAnObject, "the record is JSON but not an object; send one object a record".to_owned())
-            }
+            Self::NotAnObject => (
+                RejectionReason::NotAnObject,
+                "the record is JSON but not an object; send one object a record".to_owned(),
+            ),
             Self::TooDeep => (
                 RejectionReason::TooDeep,
-                format!("the record nests objects and arrays deeper than {MAXIMUM_DEPTH} levels; send it flatter"),
+                format!(
+                    "the record nests objects and arrays deeper than {MAXIMUM_DEPTH} levels; send it flatter"
+                ),
             ),
             Self::EventTypeMissing => {
                 let message = format!("the event type is missing; send it as {}", plan.event_paths());
@@ -194,7 +253,9 @@ impl RecordFault {
 fn field_message(field: &FieldPlan, breach: Breach) -> String {
     let (name, type_name) = (&field.name, field.field_type);
     match breach {
-        Breach::Missing => format!("field `{name}` is required but missing or null; send it, or make it optional"),
+        Breach::Missing => {
+            format!("field `{name}` is required but missing or null; send it, or make it optional")
+        }
         Breach::WrongType { found } => format!(
             "field `{name}` must be {}, but is {found}; send it so{}",
             field.wanted(),
@@ -209,22 +270,28 @@ fn field_message(field: &FieldPlan, breach: Breach) -> String {
             "field `{name}` is beyond what {type_name} holds ({}); send a value within, or use a wider type",
             field.range()
         ),
-        Breach::TooFine if matches!(field.field_type, FieldType::Scalar(ScalarType::Date) | FieldType::Array(ScalarType::Date)) => {
-            format!("field `{name}` holds a time of day, which {type_name} does not keep; send the day, or use DateTime")
+        Breach::TooFine
+            if matches!(
+                field.field_type,
+                FieldType::Scalar(ScalarType::Date) | FieldType::Array(ScalarType::Date)
+            ) =>
+        {
+            format!(
+                "field `{name}` holds a time of day, which {type_name} does not keep; send the day, or use DateTime"
+            )
         }
         Breach::TooFine => {
-            format!("field `{name}` holds more digits than {type_name} keeps; round it before sending, or use a finer type")
+            format!(
+                "field `{name}` holds more digits than {type_name} keeps; round it before sending, or use a finer type"
+            )
         }
         Breach::NoSuchTime => {
-            format!("field `{name}` holds a time that does not exist or whose year has not four digits; send a time such as 2026-01-31T12:00:00Z")
+            format!(
+                "field `{name}` holds a time that does not exist or whose year has not four digits; send a time such as 2026-01-31T12:00:00Z"
+            )
         }
         Breach::BelowMinimum | Breach::AboveMaximum => bound_message(field, breach),
-        Breach::TooShort => {
-            format!("field `{name}` is shorter than `minLength: {}`; send more of it, or lower `minLength`", length(field.constraints.min_length))
-        }
-        Breach::TooLong => {
-            format!("field `{name}` is longer than `maxLength: {}`; send less of it, or raise `maxLength`", length(field.constraints.max_length))
-        }
+        Breach::TooShort | Breach::TooLong => length_message(field, breach),
         Breach::NotInEnum => {
             format!("field `{name}` is none of {}; send one of them, or extend `enum`", field.allowed())
         }
@@ -246,6 +313,17 @@ fn bound_message(field: &FieldPlan, breach: Breach) -> String {
     } else {
         let maximum = field.bound(field.constraints.maximum);
         format!("field `{name}` is above `maximum: {maximum}`; send {maximum} or less, or raise `maximum`")
+    }
+}
+
+fn length_message(field: &FieldPlan, breach: Breach) -> String {
+    let name = &field.name;
+    if breach == Breach::TooShort {
+        let least = field.constraints.min_length.unwrap_or_default();
+        format!("field `{name}` is shorter than `minLength: {least}`; send more of it, or lower `minLength`")
+    } else {
+        let most = field.constraints.max_length.unwrap_or_default();
+        format!("field `{name}` is longer than `maxLength: {most}`; send less of it, or raise `maxLength`")
     }
 }
 
@@ -294,8 +372,4 @@ fn unknown_name(plan: &Plan, node: u16, key: &str) -> String {
     let separator = if parent.is_empty() { "" } else { "." };
     let key: String = key.chars().filter(|character| !character.is_control()).take(NAME_LENGTH).collect();
     format!("{parent}{separator}{key}")
-}
-
-fn length(length: Option<u32>) -> u32 {
-    length.unwrap_or_default()
 }

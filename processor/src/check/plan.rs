@@ -15,6 +15,7 @@ use crds::schema::problems::{Problem, Problems};
 use crds::schema::{Rule, Schema};
 
 use super::convert::Target;
+use super::fault::Found;
 use super::rules::Rules;
 use super::value::Value;
 use crate::decode::time::Moment;
@@ -110,7 +111,12 @@ impl Plan {
         }
         let name = format!("{}@{}", schema.name, schema.version);
         let fields = problems.or(fields)?;
-        Ok(Self::build(Head { name, event: Some(schema.event), unknown: schema.unknown_fields, rules: schema.rules }, fields, paths, envelope))
+        Ok(Self::build(
+            Head { name, event: Some(schema.event), unknown: schema.unknown_fields, rules: schema.rules },
+            fields,
+            paths,
+            envelope,
+        ))
     }
 
     /// Compiles the plan of events that no schema describes: everything but the envelope is unknown.
@@ -119,7 +125,12 @@ impl Plan {
         Self::build(head, Vec::new(), Vec::new(), envelope)
     }
 
-    fn build(head: Head, fields: Vec<FieldPlan>, mut paths: Vec<(Vec<String>, u16, bool)>, envelope: &Envelope) -> Self {
+    fn build(
+        head: Head,
+        fields: Vec<FieldPlan>,
+        mut paths: Vec<(Vec<String>, u16, bool)>,
+        envelope: &Envelope,
+    ) -> Self {
         let mut slots: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
         let mut places = |names: &[String]| {
             let first = slots.len() as u16;
@@ -166,15 +177,18 @@ struct Head {
 impl FieldPlan {
     fn new(field: Field, columns: &[Column]) -> Result<Self, Problem> {
         let name = field.name();
-        let rules = Rules::new(&field.constraints)
-            .map_err(|error| Problem::new(&name, format!("its pattern does not compile ({error}); mend the schema")))?;
+        let rules = Rules::new(&field.constraints).map_err(|error| {
+            Problem::new(&name, format!("its pattern does not compile ({error}); mend the schema"))
+        })?;
         let scalar = match field.field_type {
             FieldType::Scalar(scalar) | FieldType::Array(scalar) => scalar,
             FieldType::Json => ScalarType::String,
         };
         let default = match &field.default {
             None => Default::None,
-            Some(text) => literal::parse(scalar, text).map(default_of).map_err(|message| Problem::new(&name, message))?,
+            Some(text) => literal::parse(scalar, text)
+                .map(default_of)
+                .map_err(|message| Problem::new(&name, message))?,
         };
         let is_kept = field.privacy != Privacy::Drop;
         let column = columns.iter().position(|column| is_kept && column.name == field.column);
@@ -206,7 +220,9 @@ impl FieldPlan {
             ScalarType::Bool => "true or false",
             ScalarType::Float32 | ScalarType::Float64 | ScalarType::Decimal { .. } => "a number",
             ScalarType::Date => "a day such as \"2026-01-31\"",
-            ScalarType::DateTime | ScalarType::DateTime64 { .. } => "a time with a zone such as \"2026-01-31T12:00:00Z\"",
+            ScalarType::DateTime | ScalarType::DateTime64 { .. } => {
+                "a time with a zone such as \"2026-01-31T12:00:00Z\""
+            }
             ScalarType::Uuid => "a UUID such as \"01234567-89ab-cdef-0123-456789abcdef\"",
             ScalarType::Int8
             | ScalarType::Int16
@@ -252,8 +268,8 @@ impl FieldPlan {
     }
 
     /// The remedy that only single values of fields without `coerce` have.
-    pub(crate) fn coerce_remedy(&self, found: &str) -> &'static str {
-        let is_single = !matches!(found, "null" | "an array" | "an object");
+    pub(crate) fn coerce_remedy(&self, found: Found) -> &'static str {
+        let is_single = !matches!(found, Found::Null | Found::Array | Found::Object);
         if self.coerce || !is_single || self.field_type == FieldType::Json {
             ""
         } else {
@@ -263,14 +279,19 @@ impl FieldPlan {
 
     /// The values of the enum, for a message.
     pub(crate) fn allowed(&self) -> String {
-        let listed = self.constraints.allowed.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let listed =
+            self.constraints.allowed.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
         let rest = self.constraints.allowed.len().saturating_sub(LISTED);
         if rest == 0 { listed } else { format!("{listed} and {rest} more") }
     }
 
     /// The aliases, for a message.
     pub(crate) fn alias_list(&self) -> String {
-        if self.aliases.is_empty() { String::new() } else { format!(", by its name or an alias ({})", self.aliases.join(", ")) }
+        if self.aliases.is_empty() {
+            String::new()
+        } else {
+            format!(", by its name or an alias ({})", self.aliases.join(", "))
+        }
     }
 
     /// A bound as the schema writes it, for a message.

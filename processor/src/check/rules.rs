@@ -92,7 +92,9 @@ impl Rules {
         if text.len() > self.max_length || text.len() < self.min_length.saturating_mul(4) {
             self.check_length(text.chars().count())?;
         }
-        if !self.allowed.is_empty() && self.allowed.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_err() {
+        if !self.allowed.is_empty()
+            && self.allowed.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_err()
+        {
             return Err(Breach::NotInEnum);
         }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {

@@ -22,12 +22,21 @@ const EMPTY_OBJECT: &[u8] = b"\x02{}";
 #[derive(Debug)]
 enum Store {
     /// Values of one width.
-    Fixed { width: usize, bytes: Vec<u8> },
+    Fixed {
+        width: usize,
+        bytes: Vec<u8>,
+    },
     /// Strings, each after its length; a missing one is `missing`.
-    Text { bytes: Vec<u8>, missing: &'static [u8] },
+    Text {
+        bytes: Vec<u8>,
+        missing: &'static [u8],
+    },
     Dictionary(Dictionary),
     /// Arrays: where each ends, counted in elements.
-    List { ends: Vec<u64>, elements: Box<Self> },
+    List {
+        ends: Vec<u64>,
+        elements: Box<Self>,
+    },
 }
 
 /// One column of a batch.

@@ -80,7 +80,11 @@ impl Reader<'_> {
             ColumnType::Nullable(scalar) => {
                 let nulls: Vec<u8> = (0..n_rows).map(|_| self.take::<1>()[0]).collect();
                 let values = self.scalars(*scalar, n_rows);
-                nulls.iter().zip(values).map(|(null, value)| if *null == 1 { Value::Null } else { value }).collect()
+                nulls
+                    .iter()
+                    .zip(values)
+                    .map(|(null, value)| if *null == 1 { Value::Null } else { value })
+                    .collect()
             }
             ColumnType::LowCardinality => self.dictionary(n_rows, false),
             ColumnType::LowCardinalityNullable => self.dictionary(n_rows, true),
@@ -131,7 +135,9 @@ impl Reader<'_> {
             ScalarType::UInt16 => json!(u16::from_le_bytes(self.take())),
             ScalarType::UInt32 => json!(u32::from_le_bytes(self.take())),
             ScalarType::UInt64 => json!(u64::from_le_bytes(self.take())),
-            ScalarType::Float32 => serde_json::from_str(&f32::from_le_bytes(self.take()).to_string()).unwrap(),
+            ScalarType::Float32 => {
+                serde_json::from_str(&f32::from_le_bytes(self.take()).to_string()).unwrap()
+            }
             ScalarType::Float64 => json!(f64::from_le_bytes(self.take())),
             ScalarType::Decimal { precision, scale } => {
                 let number = match precision {

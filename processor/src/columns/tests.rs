@@ -11,7 +11,8 @@ use super::read::Block;
 fn rows(columns: &[(&str, ColumnType)]) -> Rows {
     let mut all = table_columns(&[]).unwrap();
     for (name, column_type) in columns {
-        let column = Column { name: (*name).to_owned(), column_type: column_type.clone(), comment: String::new() };
+        let column =
+            Column { name: (*name).to_owned(), column_type: column_type.clone(), comment: String::new() };
         all.insert(all.len() - 1, column);
     }
     Rows::new(&all)
@@ -68,14 +69,17 @@ fn columns_that_no_row_touched_are_written_as_missing_values() {
         ("lownull", ColumnType::LowCardinalityNullable, json!(null)),
         ("uuid", ColumnType::Nullable(ScalarType::Uuid), json!(null)),
     ];
-    let columns: Vec<(&str, ColumnType)> = types.iter().map(|(name, kind, _)| (*name, kind.clone())).collect();
+    let columns: Vec<(&str, ColumnType)> =
+        types.iter().map(|(name, kind, _)| (*name, kind.clone())).collect();
     let mut rows = rows(&columns);
     (0..3).for_each(|_| rows.end_row(1));
     rows.column(FIRST).push_fixed(5_i16.to_le_bytes());
     rows.end_row(1);
     for range in [0..4, 1..4, 0..2, 3..4, 2..2] {
         let block = block(&rows, range.clone());
-        for (row, (name, _, missing)) in range.clone().flat_map(|row| types.iter().map(move |kind| (row, kind))) {
+        for (row, (name, _, missing)) in
+            range.clone().flat_map(|row| types.iter().map(move |kind| (row, kind)))
+        {
             let expected = if row == 3 && *name == "plain" { json!(5) } else { missing.clone() };
             assert_eq!(*block.value(row - range.start, name), expected, "{name} of row {row}");
         }
@@ -94,7 +98,8 @@ fn a_range_of_rows_is_what_the_whole_block_has_there() {
             rows.column(FIRST).push_text("x".repeat(index * 7).as_bytes());
         }
         if index % 4 != 0 {
-            (0..index % 5).for_each(|element| rows.column(FIRST + 1).push_element_text(&[b'a' + element as u8]));
+            (0..index % 5)
+                .for_each(|element| rows.column(FIRST + 1).push_element_text(&[b'a' + element as u8]));
             rows.column(FIRST + 1).end_list(index % 5);
         }
         if index % 2 == 0 && index < 40 {
@@ -107,14 +112,19 @@ fn a_range_of_rows_is_what_the_whole_block_has_there() {
         let part = block(&rows, from..to);
         assert_eq!(part.n_rows, to.min(50) - from);
         for (column, values) in part.columns.iter().enumerate() {
-            assert_eq!(values[..], whole.columns[column][from..to.min(50)], "rows {from} to {to} of column {column}");
+            assert_eq!(
+                values[..],
+                whole.columns[column][from..to.min(50)],
+                "rows {from} to {to} of column {column}"
+            );
         }
     }
 }
 
 #[test]
 fn a_cleared_batch_is_as_good_as_a_new_one() {
-    let columns = [("low", ColumnType::LowCardinalityNullable), ("text", ColumnType::Nullable(ScalarType::String))];
+    let columns =
+        [("low", ColumnType::LowCardinalityNullable), ("text", ColumnType::Nullable(ScalarType::String))];
     let mut used = rows(&columns);
     for word in ["a", "b", ""] {
         used.column(FIRST).push_text(word.as_bytes());
@@ -136,8 +146,11 @@ fn a_cleared_batch_is_as_good_as_a_new_one() {
 
 #[test]
 fn strings_longer_than_a_length_byte_are_written_whole() {
-    let column =
-        Column { name: "t".into(), column_type: ColumnType::Plain(ScalarType::String), comment: String::new() };
+    let column = Column {
+        name: "t".into(),
+        column_type: ColumnType::Plain(ScalarType::String),
+        comment: String::new(),
+    };
     for length in [127, 128, 16_383, 16_384, 100_000] {
         let mut buffer = Buffer::new(&column);
         buffer.push_text("y".repeat(length).as_bytes());

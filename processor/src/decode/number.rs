@@ -3,6 +3,8 @@
 //! In: the text of a number by JSON's grammar. Out: integers, scaled decimals, floats, or why the type cannot hold it.
 //! Not here: which type a field has, and whether a string may stand for a number.
 
+use super::scanner::{Cell, Scanner};
+
 /// Why a number cannot be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NumberFault {
@@ -29,6 +31,12 @@ pub(crate) fn integer(text: &str) -> Option<i128> {
 
 /// Returns `text × 10^scale`, which must be whole.
 pub(crate) fn decimal(text: &str, scale: u8) -> Result<i128, NumberFault> {
+    if let Some(short) = Short::of(text)
+        && let Some(n_zeros) = scale.checked_sub(short.n_fraction)
+    {
+        let magnitude = i128::from(short.digits) * power_of_ten(n_zeros);
+        return Ok(if short.negative { -magnitude } else { magnitude });
+    }
     Parts::of(text).scaled(scale, false)
 }
 
@@ -39,25 +47,82 @@ pub(crate) fn decimal_cut(text: &str, scale: u8) -> Result<i128, NumberFault> {
 
 /// Returns the nearest float, `None` when that is infinite.
 pub(crate) fn float(text: &str) -> Option<f64> {
+    // Both parts are floats without loss here, so that one division rounds once, as it must (Clinger).
+    if let Some(short) = Short::of(text)
+        && short.digits < 1 << 53
+    {
+        let magnitude = short.digits as f64 / POWERS_OF_TEN[usize::from(short.n_fraction)] as f64;
+        return Some(if short.negative { -magnitude } else { magnitude });
+    }
     text.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
 /// Whether `text` is a number by JSON's grammar, and whether it has neither point nor exponent.
 pub(crate) fn is_number(text: &str) -> Option<bool> {
     let mut arena = String::new();
-    let mut scanner = super::scanner::Scanner::new(text, &mut arena);
+    let mut scanner = Scanner::new(text, &mut arena);
     if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
     }
-    match scanner.cell(None) {
-        Ok(super::scanner::Cell::Number { whole, .. }) if scanner.at() == text.len() => Some(whole),
-        _ => None,
+    let cell = scanner.cell(None).ok().filter(|_| scanner.at() == text.len())?;
+    match cell {
+        Cell::Whole(_) => Some(true),
+        Cell::Fraction(_) => Some(false),
+        Cell::Missing | Cell::True(_) | Cell::False(_) | Cell::Text(_) | Cell::Array(_) | Cell::Object(_) => {
+            None
+        }
     }
 }
 
 /// `10^power`, for powers up to 38.
+#[inline]
 pub(crate) fn power_of_ten(power: u8) -> i128 {
-    10_i128.pow(u32::from(power))
+    match POWERS_OF_TEN.get(usize::from(power)) {
+        Some(small) => i128::from(*small),
+        None => 10_i128.pow(u32::from(power)),
+    }
+}
+
+/// The powers of ten that 64 bits hold with a sign.
+pub(crate) const POWERS_OF_TEN: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut power = 1;
+    while power < powers.len() {
+        powers[power] = powers[power - 1] * 10;
+        power += 1;
+    }
+    powers
+};
+
+/// A number of at most 18 digits and no exponent: most numbers, read in one go.
+struct Short {
+    negative: bool,
+    digits: u64,
+    /// How many of the digits stand behind the point.
+    n_fraction: u8,
+}
+
+impl Short {
+    #[inline]
+    fn of(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let negative = bytes.first() == Some(&b'-');
+        let unsigned = &bytes[usize::from(negative)..];
+        if unsigned.len() > 18 {
+            return None;
+        }
+        let mut digits = 0;
+        let mut point = None;
+        for (index, byte) in unsigned.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+                b'.' => point = Some(index),
+                _ => return None,
+            }
+        }
+        let n_fraction = point.map_or(0, |point| unsigned.len() - point - 1) as u8;
+        Some(Self { negative, digits, n_fraction })
+    }
 }
 
 /// A number taken apart: `± whole.fraction × 10^exponent`.

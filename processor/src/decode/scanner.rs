@@ -6,6 +6,8 @@
 //! recursive skip of `[[[[…` ends the process), lone surrogates must be found in skipped values too (ClickHouse refuses
 //! the whole block for one), and an offset instead of a borrow lets the scratch be used again.
 
+mod string;
+
 use super::text::{Span, Texts};
 
 /// Deepest nesting of objects and arrays; the record itself is the first level.
@@ -29,25 +31,23 @@ pub(crate) enum Halt {
     Found,
 }
 
-/// One value of a JSON text, as far as a scan tells.
+/// The scan has ended early; the scanner knows why. Without a size, so that results stay in registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop;
+
+/// One value of a JSON text, as far as a scan tells, with its text. Two registers: this is made for every field of every event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cell {
     /// Not there, or `null`.
     Missing,
-    /// `true` or `false`.
-    Bool {
-        /// Which one.
-        value: bool,
-        /// The word as it is written.
-        span: Span,
-    },
-    /// A number as it is written; `whole` without point and exponent.
-    Number {
-        /// The digits.
-        span: Span,
-        /// Whether it has neither point nor exponent.
-        whole: bool,
-    },
+    /// `true`.
+    True(Span),
+    /// `false`.
+    False(Span),
+    /// A number with neither point nor exponent.
+    Whole(Span),
+    /// Any other number.
+    Fraction(Span),
     /// A string without its quotes and escapes.
     Text(Span),
     /// An array as it is written.
@@ -77,12 +77,14 @@ pub(crate) struct Scanner<'a, 's> {
     at: usize,
     depth: u32,
     arena: &'s mut String,
+    /// Why the scan has ended early.
+    halt: Halt,
 }
 
 impl<'a, 's> Scanner<'a, 's> {
     /// Starts at the first byte; unescaped strings go to `arena`.
     pub(crate) fn new(text: &'a str, arena: &'s mut String) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, arena }
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, arena, halt: Halt::Found }
     }
 
     /// Goes to an offset where a value begins.
@@ -132,22 +134,34 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Makes sure that nothing but white space follows.
-    pub(crate) fn end(&mut self) -> Result<(), Halt> {
+    pub(crate) fn end(&mut self) -> Result<(), Stop> {
         self.peek();
         if self.at == self.bytes.len() { Ok(()) } else { Err(self.broken("the end of the record")) }
     }
 
     /// The error that something else was expected here.
     #[cold]
-    pub(crate) fn broken(&self, expected: &'static str) -> Halt {
-        Halt::Broken { at: self.at as u32, expected }
+    pub(crate) fn broken(&mut self, expected: &'static str) -> Stop {
+        self.stop(Halt::Broken { at: self.at as u32, expected })
+    }
+
+    /// Ends the scan.
+    #[cold]
+    pub(crate) fn stop(&mut self, halt: Halt) -> Stop {
+        self.halt = halt;
+        Stop
+    }
+
+    /// Why the scan has ended early, if it has.
+    pub(crate) fn halt(&self) -> Halt {
+        self.halt
     }
 
     /// Steps into an object or array over its bracket.
-    pub(crate) fn descend(&mut self) -> Result<(), Halt> {
+    pub(crate) fn descend(&mut self) -> Result<(), Stop> {
         self.at += 1;
         self.depth += 1;
-        if self.depth > MAXIMUM_DEPTH { Err(Halt::TooDeep) } else { Ok(()) }
+        if self.depth > MAXIMUM_DEPTH { Err(self.stop(Halt::TooDeep)) } else { Ok(()) }
     }
 
     /// Steps out of an object or array over its bracket.
@@ -158,7 +172,7 @@ impl<'a, 's> Scanner<'a, 's> {
 
     /// Steps over the colon behind a key.
     #[inline]
-    pub(crate) fn colon(&mut self) -> Result<(), Halt> {
+    pub(crate) fn colon(&mut self) -> Result<(), Stop> {
         if self.peek() != b':' {
             return Err(self.broken("a colon"));
         }
@@ -168,7 +182,7 @@ impl<'a, 's> Scanner<'a, 's> {
 
     /// Steps over one value.
     #[inline]
-    pub(crate) fn cell(&mut self, capture: Capture<'_>) -> Result<Cell, Halt> {
+    pub(crate) fn cell(&mut self, capture: Capture<'_>) -> Result<Cell, Stop> {
         let first = self.peek();
         let start = self.at;
         match first {
@@ -185,11 +199,11 @@ impl<'a, 's> Scanner<'a, 's> {
             }
             b't' => {
                 self.literal(b"true")?;
-                Ok(Cell::Bool { value: true, span: Span::payload(start, self.at) })
+                Ok(Cell::True(Span::payload(start, self.at)))
             }
             b'f' => {
                 self.literal(b"false")?;
-                Ok(Cell::Bool { value: false, span: Span::payload(start, self.at) })
+                Ok(Cell::False(Span::payload(start, self.at)))
             }
             b'n' => {
                 self.literal(b"null")?;
@@ -207,11 +221,11 @@ impl<'a, 's> Scanner<'a, 's> {
         }
     }
 
-    fn literal(&mut self, text: &'static [u8]) -> Result<(), Halt> {
+    fn literal(&mut self, text: &'static [u8]) -> Result<(), Stop> {
         if self.step_over(text) { Ok(()) } else { Err(self.broken("a value")) }
     }
 
-    fn skip_array(&mut self, mut capture: Capture<'_>) -> Result<(), Halt> {
+    fn skip_array(&mut self, mut capture: Capture<'_>) -> Result<(), Stop> {
         self.descend()?;
         if self.peek() == b']' {
             self.ascend();
@@ -233,7 +247,7 @@ impl<'a, 's> Scanner<'a, 's> {
         }
     }
 
-    fn skip_object(&mut self, mut capture: Capture<'_>) -> Result<(), Halt> {
+    fn skip_object(&mut self, mut capture: Capture<'_>) -> Result<(), Stop> {
         self.descend()?;
         if self.peek() == b'}' {
             self.ascend();
@@ -266,14 +280,14 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Steps over a value whose text is not needed.
-    pub(crate) fn skip(&mut self, capture: Capture<'_>) -> Result<(), Halt> {
+    pub(crate) fn skip(&mut self, capture: Capture<'_>) -> Result<(), Stop> {
         let kept = self.arena.len();
         self.cell(capture)?;
         self.arena.truncate(kept);
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Cell, Halt> {
+    fn number(&mut self) -> Result<Cell, Stop> {
         let start = self.at;
         if self.bytes[self.at] == b'-' {
             self.at += 1;
@@ -298,102 +312,16 @@ impl<'a, 's> Scanner<'a, 's> {
             }
             self.digits()?;
         }
-        Ok(Cell::Number { span: Span::payload(start, self.at), whole })
+        let span = Span::payload(start, self.at);
+        Ok(if whole { Cell::Whole(span) } else { Cell::Fraction(span) })
     }
 
-    fn digits(&mut self) -> Result<(), Halt> {
+    fn digits(&mut self) -> Result<(), Stop> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
             self.at += 1;
         }
         if self.at == start { Err(self.broken("a digit")) } else { Ok(()) }
-    }
-
-    /// Steps over a string behind its opening quote.
-    #[inline]
-    pub(crate) fn string(&mut self) -> Result<Span, Halt> {
-        let start = self.at;
-        self.at = end_of_plain_text(self.bytes, start);
-        match self.bytes.get(self.at) {
-            Some(b'"') => {
-                self.at += 1;
-                Ok(Span::payload(start, self.at - 1))
-            }
-            Some(b'\\') => self.escaped_string(start),
-            Some(_) => Err(self.broken("no control character in a string")),
-            None => Err(self.broken("the end of the string")),
-        }
-    }
-
-    #[cold]
-    fn escaped_string(&mut self, mut plain: usize) -> Result<Span, Halt> {
-        let start = self.arena.len();
-        loop {
-            self.at = end_of_plain_text(self.bytes, self.at);
-            self.arena.push_str(&self.text[plain..self.at]);
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(Span::arena(start, self.arena.len()));
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    let character = self.escape()?;
-                    self.arena.push(character);
-                    plain = self.at;
-                }
-                Some(_) => return Err(self.broken("no control character in a string")),
-                None => return Err(self.broken("the end of the string")),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, Halt> {
-        let character = match self.bytes.get(self.at) {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => {
-                self.at += 1;
-                return self.unicode_escape();
-            }
-            _ => return Err(self.broken("an escape")),
-        };
-        self.at += 1;
-        Ok(character)
-    }
-
-    fn unicode_escape(&mut self) -> Result<char, Halt> {
-        let first = self.four_hexadecimal_digits()?;
-        let code = match first {
-            0xd800..=0xdbff => {
-                if !self.step_over(b"\\u") {
-                    return Err(self.broken("the second half of a surrogate pair"));
-                }
-                let second = self.four_hexadecimal_digits()?;
-                if !(0xdc00..=0xdfff).contains(&second) {
-                    return Err(self.broken("the second half of a surrogate pair"));
-                }
-                0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
-            }
-            code => code,
-        };
-        char::from_u32(code).ok_or_else(|| self.broken("the first half of a surrogate pair"))
-    }
-
-    fn four_hexadecimal_digits(&mut self) -> Result<u32, Halt> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let digit = self.bytes.get(self.at).and_then(|byte| char::from(*byte).to_digit(16));
-            code = code * 16 + digit.ok_or_else(|| self.broken("four hexadecimal digits"))?;
-            self.at += 1;
-        }
-        Ok(code)
     }
 }
 
@@ -420,31 +348,4 @@ fn is_oversized(text: &str) -> bool {
     } else {
         super::number::float(text).is_none()
     }
-}
-
-/// Returns where the text from `at` on first holds a quote, a backslash or a control character; its length if nowhere.
-#[inline]
-fn end_of_plain_text(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Eight bytes at a time. A borrow may mark bytes behind the first special one, never before it.
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5c);
-        let special = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        if special & HIGH != 0 {
-            return at + ((special & HIGH).trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
-            break;
-        }
-        at += 1;
-    }
-    at
 }

@@ -3,42 +3,43 @@
 //! In: offsets. Out: `&str`.
 //! Spans instead of borrows let one scratch serve every record without a lifetime, so without an allocation an event.
 
-/// A piece of text, eight bytes small. It means something only together with the [`Texts`] of its event.
+/// A piece of text, one register small. It means something only together with the [`Texts`] of its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
-}
+pub(crate) struct Span(u64);
 
-/// Set in `start` when the text stands in the arena. Records are shorter than this, see [`MAXIMUM_BYTES`].
-const ARENA: u32 = 1 << 31;
+/// Set in the start when the text stands in the arena. Records are shorter than this, see [`MAXIMUM_BYTES`].
+const ARENA: u64 = 1 << 31;
 
 /// Longest record that spans can address. Brokers take far less.
 pub(crate) const MAXIMUM_BYTES: usize = (ARENA >> 2) as usize;
 
 impl Span {
     /// No text.
-    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
+    pub(crate) const EMPTY: Self = Self(0);
 
-    /// A piece of the record.
+    /// A piece of the record, which is at most [`MAXIMUM_BYTES`] long.
+    #[inline]
     pub(crate) fn payload(start: usize, end: usize) -> Self {
-        // Records are at most MAXIMUM_BYTES long, so nothing is cut here.
-        Self { start: start as u32, end: end as u32 }
+        Self((start as u64) << 32 | end as u64)
     }
 
     /// A piece of the arena.
     pub(crate) fn arena(start: usize, end: usize) -> Self {
-        Self { start: start as u32 | ARENA, end: end as u32 }
+        Self((start as u64 | ARENA) << 32 | end as u64)
     }
 
     /// Where the piece begins in the record or the arena.
     pub(crate) fn start(self) -> usize {
-        (self.start & !ARENA) as usize
+        (self.0 >> 32 & (ARENA - 1)) as usize
+    }
+
+    fn end(self) -> usize {
+        (self.0 & (ARENA - 1)) as usize
     }
 
     /// Bytes of the piece.
     pub(crate) fn len(self) -> usize {
-        (self.end - (self.start & !ARENA)) as usize
+        self.end() - self.start()
     }
 }
 
@@ -53,12 +54,10 @@ pub(crate) struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// Returns the text of a span of this event.
+    #[inline]
     pub(crate) fn get(self, span: Span) -> &'a str {
-        if span.start & ARENA == 0 {
-            &self.payload[span.start as usize..span.end as usize]
-        } else {
-            &self.arena[(span.start & !ARENA) as usize..span.end as usize]
-        }
+        let text = if span.0 & ARENA << 32 == 0 { self.payload } else { self.arena };
+        &text[span.start()..span.end()]
     }
 }
 

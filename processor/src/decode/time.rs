@@ -3,6 +3,8 @@
 //! In: text. Out: a [`Moment`] in UTC, or whether the text is no time or a time that nothing here can hold.
 //! Not here: the range of a column's type (check), and any clock.
 
+use super::number::POWERS_OF_TEN;
+
 /// Why a text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeFault {
@@ -33,14 +35,21 @@ pub(crate) const LAST_SECOND: i64 = 10_413_791_999;
 impl Moment {
     /// Units of `10^-precision` seconds since 1970, rounded down; `None` beyond 64 bits.
     pub(crate) fn ticks(self, precision: u8) -> Option<i64> {
-        let unit = 10_i64.pow(u32::from(precision));
-        let fraction = i64::from(self.nanoseconds) / 10_i64.pow(9 - u32::from(precision));
+        let unit = POWERS_OF_TEN[usize::from(precision)];
+        let fraction = i64::from(self.nanoseconds) / POWERS_OF_TEN[9 - usize::from(precision)];
         self.seconds.checked_mul(unit)?.checked_add(fraction)
     }
 
     /// Reads seconds or milliseconds since 1970 with any fraction: what could be seconds from 1900 to 2299 is seconds.
     pub(crate) fn since_epoch(number: &str) -> Result<Self, TimeFault> {
         const NANO: i128 = 1_000_000_000;
+        if number.len() < 16
+            && let Ok(whole) = number.parse::<i64>()
+        {
+            let is_seconds = (FIRST_SECOND..=LAST_SECOND).contains(&whole);
+            let milliseconds = if is_seconds { whole * 1000 } else { whole };
+            return Ok(Self::of_ticks(milliseconds, 3));
+        }
         let nanoseconds = super::number::decimal_cut(number, 9).map_err(|_| TimeFault::NoSuchTime)?;
         let seconds = nanoseconds.div_euclid(NANO);
         let is_seconds = (i128::from(FIRST_SECOND)..=i128::from(LAST_SECOND)).contains(&seconds);
@@ -91,7 +100,7 @@ impl Moment {
         }
         if precision > 0 {
             out.push(b'.');
-            let fraction = i64::from(self.nanoseconds) / 10_i64.pow(9 - u32::from(precision));
+            let fraction = i64::from(self.nanoseconds) / POWERS_OF_TEN[9 - usize::from(precision)];
             write_digits(fraction, usize::from(precision), out);
         }
         out.push(b'Z');
@@ -99,8 +108,8 @@ impl Moment {
 
     /// The moment of a number of ticks.
     pub(crate) fn of_ticks(ticks: i64, precision: u8) -> Self {
-        let unit = 10_i64.pow(u32::from(precision));
-        let fraction = ticks.rem_euclid(unit) * 10_i64.pow(9 - u32::from(precision));
+        let unit = POWERS_OF_TEN[usize::from(precision)];
+        let fraction = ticks.rem_euclid(unit) * POWERS_OF_TEN[9 - usize::from(precision)];
         Self { seconds: ticks.div_euclid(unit), nanoseconds: fraction as u32 }
     }
 }
@@ -159,8 +168,9 @@ fn fraction(text: &[u8]) -> Result<(u32, &[u8]), TimeFault> {
     if n_digits == 0 {
         return Err(TimeFault::NotATime);
     }
-    let kept = digits[..n_digits].iter().map(|digit| digit - b'0').chain(std::iter::repeat(0)).take(9);
-    let nanoseconds = kept.fold(0, |nanoseconds, digit| nanoseconds * 10 + u32::from(digit));
+    let n_kept = n_digits.min(9);
+    let kept = digits[..n_kept].iter().fold(0, |kept, digit| kept * 10 + i64::from(digit - b'0'));
+    let nanoseconds = (kept * POWERS_OF_TEN[9 - n_kept]) as u32;
     Ok((nanoseconds, &digits[n_digits..]))
 }
 

@@ -82,7 +82,9 @@ impl Node {
         self.by_length.sort_by_key(|index| self.entries[usize::from(*index)].name().len());
         self.lengths = (0..longest + 2)
             .map(|length| {
-                self.by_length.partition_point(|index| self.entries[usize::from(*index)].name().len() < length) as u16
+                self.by_length
+                    .partition_point(|index| self.entries[usize::from(*index)].name().len() < length)
+                    as u16
             })
             .collect();
         for index in 0..self.entries.len() {

@@ -113,7 +113,8 @@ fn the_same_record_gives_the_same_row_whatever_came_before() {
 
 #[test]
 fn the_order_of_keys_does_not_matter() {
-    let members = [r#""event":"purchase""#, r#""order_id":"o""#, r#""amount":1"#, r#""uid":"u""#, r#""first":true"#];
+    let members =
+        [r#""event":"purchase""#, r#""order_id":"o""#, r#""amount":1"#, r#""uid":"u""#, r#""first":true"#];
     let mut line = line(STREAM);
     let mut blocks = Vec::new();
     for turn in 0..members.len() {
@@ -136,7 +137,11 @@ fn answers_the_expression_of_a_rule_from_the_accepted_event() {
                 {name: tags, type: Array(String)}, {name: props, type: Json}, {name: at, type: DateTime}, {name: n, type: UInt64}, \
                 {name: id, type: UUID}, {name: day, type: Date}]}";
     let schema: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
-    let config = config(&[schema], crds::analytics_pipeline::Envelope::default(), crds::analytics_pipeline::UnknownEvents::Store);
+    let config = config(
+        &[schema],
+        crds::analytics_pipeline::Envelope::default(),
+        crds::analytics_pipeline::UnknownEvents::Store,
+    );
     let parsed = Schema::parse("purchase", 1, &config.schemas[0].spec).unwrap();
     let known: Vec<_> = parsed.fields.iter().collect();
     let mut line = Line::new(&config, None).unwrap();
@@ -171,7 +176,11 @@ fn a_line_is_refused_with_all_that_is_wrong() {
     .iter()
     .map(|text| serde_yaml::from_str(text).unwrap())
     .collect();
-    let config = config(&schemas, crds::analytics_pipeline::Envelope::default(), crds::analytics_pipeline::UnknownEvents::Store);
+    let config = config(
+        &schemas,
+        crds::analytics_pipeline::Envelope::default(),
+        crds::analytics_pipeline::UnknownEvents::Store,
+    );
     let problems = Line::new(&config, None).unwrap_err().to_string();
     assert!(problems.contains("two EventSchemas") && problems.contains("hashKey"), "{problems}");
 }

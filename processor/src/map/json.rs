@@ -90,7 +90,9 @@ fn write_value(source: &Source<'_>, field_type: FieldType, value: Value, out: &m
             out.push(b']');
         }
         (FieldType::Scalar(scalar), value) => write_scalar(scalar, value, source.texts, out),
-        (FieldType::Json | FieldType::Array(_), value) => write_scalar(ScalarType::String, value, source.texts, out),
+        (FieldType::Json | FieldType::Array(_), value) => {
+            write_scalar(ScalarType::String, value, source.texts, out)
+        }
     }
 }
 

@@ -35,7 +35,8 @@ impl Shape {
             let path = [parents, &[name]].concat();
             // An alias is read, never written.
             let canonical = entry.slots.iter().map(|slot| usize::from(*slot));
-            for index in canonical.filter(|index| fields.get(*index).is_some_and(|field| field.path == path)) {
+            for index in canonical.filter(|index| fields.get(*index).is_some_and(|field| field.path == path))
+            {
                 shape.fields.push((key.clone(), index));
             }
             if let (Some(child), false) = (entry.child, entry.is_json) {

@@ -1,0 +1,124 @@
+//! Strings of a JSON text: plain ones are stepped over eight bytes at a time, escapes are undone into the arena.
+//!
+//! In: the place behind an opening quote. Out: the span of the string without its quotes and escapes.
+//! Control characters, unknown escapes and halves of surrogate pairs are not JSON.
+
+use super::{Scanner, Stop};
+use crate::decode::text::Span;
+
+impl Scanner<'_, '_> {
+    /// Steps over a string behind its opening quote.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Span, Stop> {
+        let start = self.at;
+        self.at = end_of_plain_text(self.bytes, start);
+        match self.bytes.get(self.at) {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(Span::payload(start, self.at - 1))
+            }
+            Some(b'\\') => self.escaped_string(start),
+            Some(_) => Err(self.broken("no control character in a string")),
+            None => Err(self.broken("the end of the string")),
+        }
+    }
+
+    #[cold]
+    fn escaped_string(&mut self, mut plain: usize) -> Result<Span, Stop> {
+        let start = self.arena.len();
+        loop {
+            self.at = end_of_plain_text(self.bytes, self.at);
+            self.arena.push_str(&self.text[plain..self.at]);
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Span::arena(start, self.arena.len()));
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    let character = self.escape()?;
+                    self.arena.push(character);
+                    plain = self.at;
+                }
+                Some(_) => return Err(self.broken("no control character in a string")),
+                None => return Err(self.broken("the end of the string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Stop> {
+        let character = match self.bytes.get(self.at) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.at += 1;
+                return self.unicode_escape();
+            }
+            _ => return Err(self.broken("an escape")),
+        };
+        self.at += 1;
+        Ok(character)
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Stop> {
+        let first = self.four_hexadecimal_digits()?;
+        let code = match first {
+            0xd800..=0xdbff => {
+                if !self.step_over(b"\\u") {
+                    return Err(self.broken("the second half of a surrogate pair"));
+                }
+                let second = self.four_hexadecimal_digits()?;
+                if !(0xdc00..=0xdfff).contains(&second) {
+                    return Err(self.broken("the second half of a surrogate pair"));
+                }
+                0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+            }
+            code => code,
+        };
+        char::from_u32(code).ok_or_else(|| self.broken("the first half of a surrogate pair"))
+    }
+
+    fn four_hexadecimal_digits(&mut self) -> Result<u32, Stop> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.bytes.get(self.at).and_then(|byte| char::from(*byte).to_digit(16));
+            let Some(digit) = digit else { return Err(self.broken("four hexadecimal digits")) };
+            code = code * 16 + digit;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+}
+
+/// Returns where the text from `at` on first holds a quote, a backslash or a control character; its length if nowhere.
+#[inline]
+fn end_of_plain_text(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Eight bytes at a time. A borrow may mark bytes behind the first special one, never before it.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * 0x22);
+        let backslash = word ^ (ONES * 0x5c);
+        let special = (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        if special & HIGH != 0 {
+            return at + ((special & HIGH).trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while let Some(byte) = bytes.get(at) {
+        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
