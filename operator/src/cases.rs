@@ -61,11 +61,17 @@ async fn run(folder: &Path) -> Vec<(&'static str, String)> {
     names.sort();
     names.dedup();
     let topics: Vec<_> = names.iter().filter_map(|name| fixture.topics.get(name)).collect();
-    let topics: String = topics.iter().map(|topic| {
-        let config: BTreeMap<_, _> = topic.config.iter().collect();
-        let config = serde_json::to_string(&config).unwrap();
-        format!("- {{name: {}, partitions: {}, replicas: {}, config: {config}}}\n", topic.name, topic.partitions, topic.replicas)
-    }).collect();
+    let topics: String = topics
+        .iter()
+        .map(|topic| {
+            let config: BTreeMap<_, _> = topic.config.iter().collect();
+            let config = serde_json::to_string(&config).unwrap();
+            format!(
+                "- {{name: {}, partitions: {}, replicas: {}, config: {config}}}\n",
+                topic.name, topic.partitions, topic.replicas
+            )
+        })
+        .collect();
     vec![
         ("topics.yaml", topics),
         ("tables.sql", sql),

@@ -93,9 +93,15 @@ pub async fn run(
         }
         readiness.reached();
         tokio::join!(
-            look_at(&ctx, &ctx.stores.schemas, (schema_queue, &stop), |ctx, it| Box::pin(event_schema::reconcile(ctx, it))),
-            look_at(&ctx, &ctx.stores.pipelines, (pipeline_queue, &stop), |ctx, it| Box::pin(pipeline::reconcile(ctx, it))),
-            look_at(&ctx, &ctx.stores.rules, (rule_queue, &stop), |ctx, it| Box::pin(forwarding_rule::reconcile(ctx, it))),
+            look_at(&ctx, &ctx.stores.schemas, (schema_queue, &stop), |ctx, it| Box::pin(
+                event_schema::reconcile(ctx, it)
+            )),
+            look_at(&ctx, &ctx.stores.pipelines, (pipeline_queue, &stop), |ctx, it| Box::pin(
+                pipeline::reconcile(ctx, it)
+            )),
+            look_at(&ctx, &ctx.stores.rules, (rule_queue, &stop), |ctx, it| Box::pin(
+                forwarding_rule::reconcile(ctx, it)
+            )),
         );
     };
     tokio::select! {
@@ -275,8 +281,9 @@ fn key_of<K: Child>(guard: &DeserializeGuard<K>) -> Key {
     Key::of(kind, guard)
 }
 
-async fn drain<K, E>(looks: impl Stream<Item = Result<(ObjectRef<K>, Action), ControllerError<ApplyError, E>>>)
-where
+async fn drain<K, E>(
+    looks: impl Stream<Item = Result<(ObjectRef<K>, Action), ControllerError<ApplyError, E>>>,
+) where
     K: Resource,
     E: std::error::Error + 'static,
 {

@@ -26,11 +26,8 @@ pub async fn reconcile(ctx: &Context, schema: &EventSchema) -> Result<Look, Appl
     }
     let used_by = n_users(ctx, schema); // (reads the store)
     let before = schema.status.as_ref();
-    let judged = check::check(
-        &schema.name_any(),
-        &schema.spec,
-        before.and_then(|status| status.accepted.as_ref()),
-    ); // (pure)
+    let judged =
+        check::check(&schema.name_any(), &schema.spec, before.and_then(|status| status.accepted.as_ref())); // (pure)
     let now = (ctx.clock)();
     let after = status::status(schema, &judged, used_by, now); // (pure)
     ctx.reporter.report(schema, &key, (before, &after), now).await?; // (writes)

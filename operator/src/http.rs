@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
 
@@ -32,25 +32,27 @@ impl Readiness {
     }
 }
 
-/// The server cannot listen, or broke.
+/// The address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to serve HTTP at {address}")]
+#[error("failed to listen at {address}")]
 pub struct HttpError {
     address: SocketAddr,
     #[source]
     source: std::io::Error,
 }
 
-/// Serves until `stop`.
+/// Takes the address, so that one that is taken already ends the process before it does anything.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, HttpError> {
+    TcpListener::bind(address).await.map_err(|source| HttpError { address, source })
+}
+
+/// Serves as long as the process runs.
 pub async fn serve(
-    address: SocketAddr,
+    listener: TcpListener,
     metrics: Metrics,
     readiness: Readiness,
-    stop: CancellationToken,
-) -> Result<(), HttpError> {
-    let failed = |source| HttpError { address, source };
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
-    axum::serve(listener, router(metrics, readiness)).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(failed)
+) -> Result<(), std::io::Error> {
+    axum::serve(listener, router(metrics, readiness)).await
 }
 
 fn router(metrics: Metrics, readiness: Readiness) -> Router {
@@ -65,7 +67,10 @@ async fn ready(State((_, readiness)): State<(Metrics, Readiness)>) -> (StatusCod
     if readiness.is_reached() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: the apiserver has not yet listed the kinds of tributary.dev\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the apiserver has not yet listed the kinds of tributary.dev\n",
+        )
     }
 }
 

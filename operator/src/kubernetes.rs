@@ -92,11 +92,10 @@ impl ApplyError {
 
     fn code(&self) -> Option<u16> {
         match self {
-            Self::Read { source, .. } | Self::Write { source, .. } => match source.as_ref() {
-                kube::Error::Api(status) => Some(status.code),
-                #[expect(clippy::wildcard_enum_match_arm, reason = "only the apiserver's own answers have a code")]
-                _ => None,
-            },
+            Self::Read { source, .. } | Self::Write { source, .. } => {
+                // Only the apiserver's own answers have a code.
+                if let kube::Error::Api(status) = source.as_ref() { Some(status.code) } else { None }
+            }
             Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
         }
     }
@@ -109,7 +108,11 @@ pub trait Child:
 }
 
 impl<K> Child for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
 {
 }
 
@@ -183,7 +186,11 @@ impl Kubernetes {
     }
 
     /// Sets the finalizers of an object that has not changed since it was read.
-    pub async fn set_finalizers<K: Child>(&self, object: &K, finalizers: &[String]) -> Result<(), ApplyError> {
+    pub async fn set_finalizers<K: Child>(
+        &self,
+        object: &K,
+        finalizers: &[String],
+    ) -> Result<(), ApplyError> {
         let (kind, name) = (K::kind(&()), object.name_any());
         let patch = json!({
             "metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()},
@@ -213,16 +220,24 @@ impl Kubernetes {
         });
         let parameters = PatchParams::apply(STATUS_MANAGER).force();
         // The answer is not read as its kind: the status of an unreadable object is written in the same way.
-        Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace.unwrap_or_default(), &ApiResource::erase::<K>(&()))
-            .patch_status(&name, &parameters, &Patch::Apply(&patch))
-            .await
-            .map_err(|source| write_error(&kind, &name, source))?;
+        Api::<DynamicObject>::namespaced_with(
+            self.client.clone(),
+            namespace.unwrap_or_default(),
+            &ApiResource::erase::<K>(&()),
+        )
+        .patch_status(&name, &parameters, &Patch::Apply(&patch))
+        .await
+        .map_err(|source| write_error(&kind, &name, source))?;
         self.wrote::<K>(&name);
         Ok(())
     }
 
     /// Reads an object without reading it as its kind.
-    pub async fn get_dynamic<K: Child>(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, ApplyError> {
+    pub async fn get_dynamic<K: Child>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<DynamicObject>, ApplyError> {
         Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<K>(&()))
             .get_opt(name)
             .await
@@ -260,8 +275,11 @@ fn check_owner<K: Child>(kind: &str, wanted: &K, actual: &K) -> Result<(), Apply
 }
 
 fn encode<K: Serialize>(kind: &str, name: &str, object: &K) -> Result<Value, ApplyError> {
-    serde_json::to_value(object)
-        .map_err(|source| ApplyError::Encode { kind: kind.into(), name: name.into(), source })
+    serde_json::to_value(object).map_err(|source| ApplyError::Encode {
+        kind: kind.into(),
+        name: name.into(),
+        source,
+    })
 }
 
 fn read_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {

@@ -143,7 +143,10 @@ impl Candidate {
             Step::Take | Step::Renew => {
                 let metadata = lease.map(|lease| lease.metadata).unwrap_or_default();
                 let lease = Lease { metadata, spec: Some(self.renewed(spec, &step)) };
-                self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await.map_err(LeaseError::Reach)?;
+                self.api
+                    .replace(LEASE_NAME, &PostParams::default(), &lease)
+                    .await
+                    .map_err(LeaseError::Reach)?;
             }
         }
         Ok(step)

@@ -43,4 +43,6 @@ pub mod telemetry;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod testing;

@@ -41,7 +41,8 @@ async fn main() -> anyhow::Result<()> {
     let client = kube::Client::try_default().await.context("failed to find the way to the apiserver")?;
     let (metrics, readiness, stop) = (Metrics::new(), Readiness::default(), CancellationToken::new());
     tokio::spawn(stop_on_signal(stop.clone()));
-    let server = tokio::spawn(http::serve(settings.listen, metrics.clone(), readiness.clone(), CancellationToken::new()));
+    let listener = http::listen(settings.listen).await?;
+    let server = tokio::spawn(http::serve(listener, metrics.clone(), readiness.clone()));
     let mut candidate =
         Candidate::new(client.clone(), &settings.namespace, &settings.identity, settings.lease_duration);
     tokio::select! {
@@ -54,7 +55,13 @@ async fn main() -> anyhow::Result<()> {
     let work = scopes.iter().map(|namespace| {
         let (stores, writers) = Stores::new();
         let ctx = Arc::new(Context { stores, ..base.clone() });
-        controllers::run(client.clone(), namespace.as_deref(), (ctx, writers), readiness.clone(), stop.clone())
+        controllers::run(
+            client.clone(),
+            namespace.as_deref(),
+            (ctx, writers),
+            readiness.clone(),
+            stop.clone(),
+        )
     });
     info!(version = env!("CARGO_PKG_VERSION"), "operator started");
     tokio::select! {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::store::{WriterDropped, Writer};
+use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{self, Lookup, ObjectRef, Store};
 
 /// Names one object, for metrics and retries.
@@ -127,10 +127,10 @@ where
     K: Clone + kube::Resource<DynamicType = ()> + 'static,
 {
     let reference = ObjectRef::<DeserializeGuard<K>>::new(name).within(namespace);
-    match store.get(&reference).map(|guard| guard.0.clone()) {
-        None => Found::Missing,
-        Some(Err(_)) => Found::Unreadable,
-        Some(Ok(object)) => Found::Object(object),
+    let Some(guard) = store.get(&reference) else { return Found::Missing };
+    match &guard.0 {
+        Err(_) => Found::Unreadable,
+        Ok(object) => Found::Object(object.clone()),
     }
 }
 

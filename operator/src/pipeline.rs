@@ -64,7 +64,8 @@ async fn end(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Look, ApplyE
     let cleanup = cleanup::cleanup(ctx, pipeline).await?;
     let faults = match &cleanup {
         Cleanup::Done => {
-            let others: Vec<_> = pipeline.finalizers().iter().filter(|it| *it != cleanup::FINALIZER).cloned().collect();
+            let others: Vec<_> =
+                pipeline.finalizers().iter().filter(|it| *it != cleanup::FINALIZER).cloned().collect();
             ctx.kubernetes.set_finalizers(pipeline, &others).await?;
             return Ok(Look::gone());
         }

@@ -143,9 +143,9 @@ impl Reporter {
         // Waiting and working are ordinary; only what a person may have to look at is a warning.
         let is_ordinary = ready.status == "True" || ready.reason == Reason::Progressing.as_str();
         if is_ordinary {
-            info!(object = %key, ready = ready.status, reason = ready.reason, message = ready.message, "object changed");
+            info!(object = %key, ready = ready.status, reason = ready.reason, because = ready.message, "object changed");
         } else {
-            warn!(object = %key, ready = ready.status, reason = ready.reason, message = ready.message, "object is not ready");
+            warn!(object = %key, ready = ready.status, reason = ready.reason, because = ready.message, "object is not ready");
         }
         let event = self.event(object, ready, if is_ordinary { "Normal" } else { "Warning" }, now);
         if let Err(error) = self.kubernetes.create(&event).await {

@@ -15,7 +15,11 @@ use crds::stream_config::EgressConfig;
 
 /// What the platform team decides.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "operator", version, about = "Turns EventSchemas, AnalyticsPipelines and ForwardingRules into topics, tables and processors.")]
+#[command(
+    name = "operator",
+    version,
+    about = "Turns EventSchemas, AnalyticsPipelines and ForwardingRules into topics, tables and processors."
+)]
 pub struct Settings {
     /// Kafka brokers, `host:port`, several separated by commas.
     #[arg(long, env = "TRIBUTARY_KAFKA_BOOTSTRAP")]

@@ -63,7 +63,8 @@ impl<'a> Conditions<'a> {
     /// Says how one condition is.
     pub fn say(&mut self, kind: ConditionType, truth: Truth, reason: Reason, message: &str) {
         let type_ = kind.to_string();
-        let since = self.before.iter().find(|before| before.type_ == type_ && before.status == truth.as_str());
+        let since =
+            self.before.iter().find(|before| before.type_ == type_ && before.status == truth.as_str());
         let condition = Condition {
             type_,
             status: truth.as_str().into(),
@@ -109,7 +110,9 @@ impl<'a> Conditions<'a> {
                 self.say(ConditionType::Ready, Truth::False, Reason::Progressing, message);
                 self.say(ConditionType::Reconciling, Truth::True, Reason::Progressing, message);
             }
-            Standing::Settled(reason, message) => self.say(ConditionType::Ready, Truth::True, reason, message),
+            Standing::Settled(reason, message) => {
+                self.say(ConditionType::Ready, Truth::True, reason, message)
+            }
         }
     }
 

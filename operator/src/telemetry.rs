@@ -26,12 +26,23 @@ pub enum TelemetryError {
 
 /// Starts the log.
 pub fn start(settings: &Settings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.log)
+    let filter = EnvFilter::try_new(directives(&settings.log))
         .map_err(|source| TelemetryError::ReadFilter { filter: settings.log.clone(), source })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     match settings.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
         LogFormat::Text => builder.try_init(),
     }
     .map_err(TelemetryError::Start)
+}
+
+/// Kafka that is away is told once, in a condition; librdkafka would tell it hundreds of times a minute.
+fn directives(filter: &str) -> String {
+    if filter.contains("rdkafka") {
+        filter.to_owned()
+    } else {
+        format!("{filter},librdkafka=off,rdkafka=off")
+    }
 }

@@ -104,7 +104,7 @@ impl Fixture {
     pub(crate) fn put(&mut self, yaml: &str) {
         for document in serde_yaml::Deserializer::from_str(yaml) {
             let object = Value::deserialize(document).unwrap();
-            if !object.is_null() {
+            if !object.is_null() && object["kind"] != "Namespace" {
                 self.cluster.put(object);
             }
         }
@@ -154,7 +154,11 @@ impl Fixture {
         get(&self.ctx.stores.schemas, namespace, name)
     }
 
-    pub(crate) fn guarded_pipeline(&self, namespace: &str, name: &str) -> DeserializeGuard<AnalyticsPipeline> {
+    pub(crate) fn guarded_pipeline(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> DeserializeGuard<AnalyticsPipeline> {
         get(&self.ctx.stores.pipelines, namespace, name)
     }
 
@@ -164,18 +168,33 @@ impl Fixture {
 
     /// Returns the conditions of an object of namespace `shop`, `Type=Status Reason: message` each.
     pub(crate) fn conditions(&self, plural: &str, name: &str) -> Vec<String> {
-        let object = self.cluster.get(&format!("/apis/tributary.dev/v1alpha1/namespaces/shop/{plural}/{name}")).unwrap();
+        let object = self
+            .cluster
+            .get(&format!("/apis/tributary.dev/v1alpha1/namespaces/shop/{plural}/{name}"))
+            .unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
         conditions
             .iter()
-            .map(|c| format!("{}={} {}: {}", text(&c["type"]), text(&c["status"]), text(&c["reason"]), text(&c["message"])))
+            .map(|c| {
+                format!(
+                    "{}={} {}: {}",
+                    text(&c["type"]),
+                    text(&c["status"]),
+                    text(&c["reason"]),
+                    text(&c["message"])
+                )
+            })
             .collect()
     }
 
     /// Returns the reason of `Ready` of a pipeline of namespace `shop`.
     pub(crate) fn ready(&self, plural: &str, name: &str) -> String {
-        self.conditions(plural, name).iter().find(|text| text.starts_with("Ready=")).cloned().unwrap_or_default()
+        self.conditions(plural, name)
+            .iter()
+            .find(|text| text.starts_with("Ready="))
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
@@ -197,7 +216,8 @@ fn readable<K>(store: &Store<DeserializeGuard<K>>) -> Vec<K>
 where
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
 {
-    let mut objects: Vec<K> = store.state().iter().filter_map(|guard| guard.0.as_ref().ok().cloned()).collect();
+    let mut objects: Vec<K> =
+        store.state().iter().filter_map(|guard| guard.0.as_ref().ok().cloned()).collect();
     objects.sort_by_key(|object| object.meta().name.clone());
     objects
 }

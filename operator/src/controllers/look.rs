@@ -80,7 +80,9 @@ impl Look {
         let reason = ready.map(|ready| serde_json::Value::String(ready.reason.clone()));
         let is_under_way = find(conditions, ConditionType::Reconciling).is_some();
         Self {
-            reason: reason.and_then(|reason| serde_json::from_value(reason).ok()).unwrap_or(Reason::InternalError),
+            reason: reason
+                .and_then(|reason| serde_json::from_value(reason).ok())
+                .unwrap_or(Reason::InternalError),
             is_ready: ready.is_some_and(|ready| ready.status == "True"),
             pace: if pace == Pace::Settled && is_under_way { Pace::Waiting } else { pace },
         }

@@ -27,7 +27,10 @@ async fn an_unreadable_object_is_stalled_and_the_others_go_on() {
     assert!(fixture.guarded_pipeline("shop", "broken").0.is_err());
     assert_eq!(look(&fixture, "broken").await, Action::requeue(std::time::Duration::from_secs(600)));
     let conditions = fixture.conditions("analyticspipelines", "broken");
-    assert!(conditions[0].starts_with("Ready=False Unreadable") && conditions[0].contains("six"), "{conditions:?}");
+    assert!(
+        conditions[0].starts_with("Ready=False Unreadable") && conditions[0].contains("six"),
+        "{conditions:?}"
+    );
     assert!(conditions[1].starts_with("Stalled=True Unreadable"), "{conditions:?}");
     assert_eq!(fixture.cluster.get(BROKEN).unwrap()["status"]["topic"], json!("shop.broken"));
     assert!(fixture.cluster.events().contains(&"Warning Unreadable broken".to_owned()));

@@ -31,8 +31,10 @@ pub(super) async fn reconcile<K: Child>(
         return Ok(Look::gone());
     }
     let status = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
-    let before: Vec<Condition> =
-        status.get("conditions").and_then(|list| serde_json::from_value(list.clone()).ok()).unwrap_or_default();
+    let before: Vec<Condition> = status
+        .get("conditions")
+        .and_then(|list| serde_json::from_value(list.clone()).ok())
+        .unwrap_or_default();
     let faults = [Fault::new(
         ConditionType::Ready,
         Reason::Unreadable,

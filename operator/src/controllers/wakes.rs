@@ -39,7 +39,12 @@ pub fn by_pipeline(stores: &Stores, changed: &DeserializeGuard<AnalyticsPipeline
     let (namespace, name) = (changed.namespace().unwrap_or_default(), changed.name_any());
     let mut wakes = vec![Key::new(pipeline::KIND, &namespace, &name)];
     wakes.extend(rules_of(stores, &namespace, &name));
-    wakes.extend(stores.schema_names_in(&namespace).into_iter().map(|name| Key::new(event_schema::KIND, &namespace, name)));
+    wakes.extend(
+        stores
+            .schema_names_in(&namespace)
+            .into_iter()
+            .map(|name| Key::new(event_schema::KIND, &namespace, name)),
+    );
     if let Ok(changed) = &changed.0 {
         let rivals = stores.pipelines_in(&namespace).into_iter();
         let rivals = rivals.filter(|other| other.name_any() != name && claims::overlap(changed, other));
@@ -61,7 +66,9 @@ pub fn by_rule(rule: &DeserializeGuard<ForwardingRule>) -> Vec<Key> {
 /// Returns the pipeline that owns an object.
 pub fn by_child(metadata: &ObjectMeta) -> Option<Key> {
     let owners = metadata.owner_references.as_ref()?;
-    let owner = owners.iter().find(|owner| owner.kind == pipeline::KIND && owner.api_version.starts_with("tributary.dev/"))?;
+    let owner = owners
+        .iter()
+        .find(|owner| owner.kind == pipeline::KIND && owner.api_version.starts_with("tributary.dev/"))?;
     Some(Key::new(pipeline::KIND, metadata.namespace.clone().unwrap_or_default(), &owner.name))
 }
 

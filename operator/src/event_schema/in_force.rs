@@ -17,7 +17,10 @@ pub type Named = Vec<(String, Found<EventSchema>)>;
 
 /// Looks up the schemas of a pipeline.
 pub fn look_up(stores: &Stores, namespace: &str, names: &[crds::shared::ObjectReference]) -> Named {
-    names.iter().map(|reference| (reference.name.clone(), stores.schema(namespace, &reference.name))).collect()
+    names
+        .iter()
+        .map(|reference| (reference.name.clone(), stores.schema(namespace, &reference.name)))
+        .collect()
 }
 
 /// A schema in force: as it was accepted, and what it means.
@@ -47,7 +50,9 @@ fn one(name: &str, found: &Found<EventSchema>) -> Result<InForce, Vec<Fault>> {
         Found::Missing => {
             return Err(waits(format!("EventSchema `{name}` does not exist in this namespace; apply it")));
         }
-        Found::Unreadable => return Err(waits(format!("EventSchema `{name}` cannot be read; see its status"))),
+        Found::Unreadable => {
+            return Err(waits(format!("EventSchema `{name}` cannot be read; see its status")));
+        }
         Found::Object(object) => object,
     };
     let Some(accepted) = object.status.as_ref().and_then(|status| status.accepted.as_ref()) else {

@@ -38,7 +38,11 @@ pub struct Checked {
 }
 
 /// Checks a rule.
-pub fn check(rule: &ForwardingRule, gathered: &Gathered, egress: &EgressConfig) -> Result<Checked, Vec<Fault>> {
+pub fn check(
+    rule: &ForwardingRule,
+    gathered: &Gathered,
+    egress: &EgressConfig,
+) -> Result<Checked, Vec<Fault>> {
     let mut faults = check_source(rule, gathered);
     let namespace = rule.namespace().unwrap_or_default();
     let destination = &rule.spec.destination;
@@ -65,8 +69,12 @@ pub fn check(rule: &ForwardingRule, gathered: &Gathered, egress: &EgressConfig) 
             faults.extend(check_topic(kafka, gathered, &namespace));
             config.topic = Some(kafka.topic.clone());
         }
-        (DestinationType::Webhook, None, _) => faults.push(Fault::spec("`spec.destination.webhook` must be set for type Webhook")),
-        (DestinationType::Kafka, _, None) => faults.push(Fault::spec("`spec.destination.kafka` must be set for type Kafka")),
+        (DestinationType::Webhook, None, _) => {
+            faults.push(Fault::spec("`spec.destination.webhook` must be set for type Webhook"))
+        }
+        (DestinationType::Kafka, _, None) => {
+            faults.push(Fault::spec("`spec.destination.kafka` must be set for type Kafka"))
+        }
     }
     if faults.is_empty() { Ok(Checked { config, secret }) } else { Err(faults) }
 }
@@ -79,14 +87,19 @@ fn check_source(rule: &ForwardingRule, gathered: &Gathered) -> Vec<Fault> {
         Found::Missing => {
             return waits(format!("AnalyticsPipeline `{name}` does not exist in this namespace; apply it"));
         }
-        Found::Unreadable => return waits(format!("AnalyticsPipeline `{name}` cannot be read; see its status")),
+        Found::Unreadable => {
+            return waits(format!("AnalyticsPipeline `{name}` cannot be read; see its status"));
+        }
         Found::Object(_) => {}
     }
     let schemas = match in_force::in_force(&gathered.schemas) {
         Ok(schemas) => schemas,
         Err(faults) => {
             let messages: Vec<_> = faults.into_iter().map(|fault| fault.message).collect();
-            return waits(format!("the schemas of AnalyticsPipeline `{name}` are not ready: {}", messages.join("; ")));
+            return waits(format!(
+                "the schemas of AnalyticsPipeline `{name}` are not ready: {}",
+                messages.join("; ")
+            ));
         }
     };
     let mut faults = Vec::new();
@@ -119,7 +132,8 @@ fn distinct<'a>(fields: &[&'a Field]) -> Vec<&'a Field> {
 }
 
 fn unknown_event(event: &str, pipeline: &str, schemas: &[InForce]) -> String {
-    let alias_of = schemas.iter().find(|schema| schema.schema.event_aliases.iter().any(|alias| alias == event));
+    let alias_of =
+        schemas.iter().find(|schema| schema.schema.event_aliases.iter().any(|alias| alias == event));
     match alias_of {
         Some(schema) => format!(
             "`spec.events`: `{event}` is an alias; name the event type `{}` instead",
@@ -139,9 +153,16 @@ fn check_webhook(webhook: &WebhookDestination, egress: &EgressConfig) -> Result<
     let mut faults = Vec::new();
     if let Err(rule) = destination_url::check(&webhook.url, egress) {
         let message = format!("`spec.destination.webhook.url`: {rule}");
-        faults.push(Fault::new(ConditionType::DestinationReachable, Reason::DestinationForbidden, Cure::Change, message));
+        faults.push(Fault::new(
+            ConditionType::DestinationReachable,
+            Reason::DestinationForbidden,
+            Cure::Change,
+            message,
+        ));
     }
-    let timeout = parse_duration(&webhook.timeout).ok().filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT);
+    let timeout = parse_duration(&webhook.timeout)
+        .ok()
+        .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT);
     let max_in_flight = usize::try_from(webhook.max_in_flight).ok().filter(|n| (1..=256).contains(n));
     if timeout.is_none() {
         faults.push(Fault::spec(format!(
@@ -171,9 +192,8 @@ fn check_secret(
     let secret = secret.unwrap_or(&SecretValue::NoSecret);
     let value = value_of(secret, namespace, reference, "whsec_$(head -c 32 /dev/urandom | base64 -w0)")?;
     let key = std::str::from_utf8(value).ok().and_then(|text| text.trim().strip_prefix(SECRET_PREFIX));
-    let is_sound = key
-        .and_then(|key| STANDARD.decode(key).ok())
-        .is_some_and(|key| (24..=64).contains(&key.len()));
+    let is_sound =
+        key.and_then(|key| STANDARD.decode(key).ok()).is_some_and(|key| (24..=64).contains(&key.len()));
     if is_sound {
         return Ok(value.to_vec());
     }
@@ -188,21 +208,28 @@ fn check_secret(
 
 fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -> Option<Fault> {
     let topic = &kafka.topic;
-    let about = |reason, cure, message| Some(Fault::new(ConditionType::DestinationReachable, reason, cure, message));
+    let about =
+        |reason, cure, message| Some(Fault::new(ConditionType::DestinationReachable, reason, cure, message));
     if !topic.starts_with(&format!("{namespace}.")) {
-        let message = format!("`spec.destination.kafka.topic`: `{topic}` must begin with `{namespace}.`, the namespace");
+        let message = format!(
+            "`spec.destination.kafka.topic`: `{topic}` must begin with `{namespace}.`, the namespace"
+        );
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }
     if let Found::Object(pipeline) = &gathered.pipeline
         && crate::pipeline::claims::topics(pipeline).contains(topic)
     {
-        let message = format!("`spec.destination.kafka.topic`: `{topic}` belongs to the pipeline itself; events would go round in a circle");
+        let message = format!(
+            "`spec.destination.kafka.topic`: `{topic}` belongs to the pipeline itself; events would go round in a circle"
+        );
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }
     match &gathered.has_topic {
         Some(Ok(true)) => None,
         Some(Ok(false)) | None => {
-            let message = format!("topic `{topic}` does not exist; create it, or let an AnalyticsPipeline of this namespace make it");
+            let message = format!(
+                "topic `{topic}` does not exist; create it, or let an AnalyticsPipeline of this namespace make it"
+            );
             about(Reason::DependencyNotReady, Cure::Dependency, message)
         }
         Some(Err(fault)) => Some(fault.clone()),

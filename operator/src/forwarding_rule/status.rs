@@ -50,15 +50,21 @@ pub(super) fn status(
             let message = "the destination takes events";
             conditions.say(ConditionType::DestinationReachable, Truth::True, Reason::Succeeded, message);
         } else {
-            conditions.keep(ConditionType::DestinationReachable, Reason::Progressing, "nothing was delivered yet");
+            conditions.keep(
+                ConditionType::DestinationReachable,
+                Reason::Progressing,
+                "nothing was delivered yet",
+            );
         }
     });
-    let waiting = format!("the processors of AnalyticsPipeline `{}` have not taken the rule up yet", rule.spec.pipeline.name);
+    let waiting = format!(
+        "the processors of AnalyticsPipeline `{}` have not taken the rule up yet",
+        rule.spec.pipeline.name
+    );
     conditions.stand(&standing(rule, gathered, &faults, reports.is_empty().then_some(&waiting)));
     let sum = |of: fn(&RuleReport) -> u64| {
-        (!reports.is_empty()).then(|| {
-            i64::try_from(reports.iter().map(|report| of(report)).sum::<u64>()).unwrap_or(i64::MAX)
-        })
+        (!reports.is_empty())
+            .then(|| i64::try_from(reports.iter().map(|report| of(report)).sum::<u64>()).unwrap_or(i64::MAX))
     };
     let status = ForwardingRuleStatus {
         observed_generation: rule.metadata.generation,
@@ -82,7 +88,10 @@ fn standing<'a>(
     } else if rule.spec.suspend {
         Standing::Settled(Reason::Suspended, "suspended: nothing is forwarded, and the position stays")
     } else if is_pipeline_suspended {
-        Standing::Settled(Reason::Suspended, "the pipeline is suspended: nothing is forwarded, and the position stays")
+        Standing::Settled(
+            Reason::Suspended,
+            "the pipeline is suspended: nothing is forwarded, and the position stays",
+        )
     } else {
         match waiting {
             Some(waiting) => Standing::Progressing(waiting),
@@ -93,11 +102,8 @@ fn standing<'a>(
 
 fn delivery_fault(report: &RuleReport) -> Option<Fault> {
     let reason = report.reason?;
-    let cure = match reason {
-        Reason::DestinationRejected | Reason::DestinationForbidden => Cure::Change,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "all else goes by itself when the service comes back")]
-        _ => Cure::Retry,
-    };
+    let is_users = matches!(reason, Reason::DestinationRejected | Reason::DestinationForbidden);
+    let cure = if is_users { Cure::Change } else { Cure::Retry };
     Some(Fault::new(ConditionType::DestinationReachable, reason, cure, report.message.clone()))
 }
 

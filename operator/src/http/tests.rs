@@ -29,5 +29,8 @@ async fn a_process_is_alive_at_once_and_ready_when_it_does_its_work() {
 async fn metrics_carry_help_and_the_prefix() {
     let (status, text) = get(&router(Metrics::new(), Readiness::default()), "/metrics").await;
     assert_eq!(status, StatusCode::OK);
-    assert!(text.contains("# HELP tributary_operator_leader 1 while this process holds the Lease."), "{text}");
+    assert!(
+        text.contains("# HELP tributary_operator_leader 1 while this process holds the Lease."),
+        "{text}"
+    );
 }

@@ -35,9 +35,10 @@ fn field_contains(key: &str, actual: Option<&Value>, wanted: &Value) -> bool {
 }
 
 fn list_contains(actual: &[Value], wanted: &[Value]) -> bool {
-    let Some(key) = KEYS.into_iter().find(|key| {
-        !wanted.is_empty() && wanted.iter().all(|element| element.get(key).is_some())
-    }) else {
+    let Some(key) = KEYS
+        .into_iter()
+        .find(|key| !wanted.is_empty() && wanted.iter().all(|element| element.get(key).is_some()))
+    else {
         return actual.len() == wanted.len()
             && actual.iter().zip(wanted).all(|(actual, wanted)| contains(actual, wanted));
     };
@@ -58,7 +59,8 @@ fn quantities_equal(actual: &Map<String, Value>, wanted: &Map<String, Value>) ->
 /// Reads a quantity as Kubernetes writes it: `50m`, `1.5`, `256Mi`, `1G`, `1e3`.
 fn quantity(value: &Value) -> Option<f64> {
     let text = value.as_str()?;
-    let digits = text.find(|letter: char| !letter.is_ascii_digit() && !"+-.".contains(letter)).unwrap_or(text.len());
+    let digits =
+        text.find(|letter: char| !letter.is_ascii_digit() && !"+-.".contains(letter)).unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     let factor = match suffix {
         "" => 1.0,

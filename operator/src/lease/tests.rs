@@ -68,7 +68,10 @@ async fn a_holder_gives_up_when_another_holds_the_lease_or_nobody_answers() {
     let cluster = crate::testing::cluster::FakeCluster::default();
     let mut first = candidate(&cluster, "first");
     first.acquire(|| {}).await;
-    assert!(tokio::time::timeout(DURATION * 3, first.hold()).await.is_err(), "a lease that is renewed is held");
+    assert!(
+        tokio::time::timeout(DURATION * 3, first.hold()).await.is_err(),
+        "a lease that is renewed is held"
+    );
     cluster.edit(PATH, |lease| lease["spec"]["holderIdentity"] = "second".into());
     assert!(matches!(first.hold().await, LeaseError::Lost { holder } if holder == "second"));
     let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {

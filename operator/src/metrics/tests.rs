@@ -19,7 +19,10 @@ fn an_object_counts_as_one_problem_until_it_is_ready() {
     let text = metrics.render().unwrap();
     assert!(text.contains(&line("KafkaUnreachable", 1)), "{text}");
     assert!(text.contains(&line("SpecInvalid", 1)), "{text}");
-    assert!(text.contains("reconciles_total{kind=\"AnalyticsPipeline\",reason=\"KafkaUnreachable\"} 2\n"), "{text}");
+    assert!(
+        text.contains("reconciles_total{kind=\"AnalyticsPipeline\",reason=\"KafkaUnreachable\"} 2\n"),
+        "{text}"
+    );
 
     metrics.looked_at(&key("ios"), Reason::Succeeded, true, took);
     metrics.forget(&key("web"));

@@ -51,7 +51,8 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
     let (topics, table) = match (&gathered.topics, &gathered.table) {
         (Ok(topics), Ok(table)) => (topics.as_slice(), table.as_ref()),
         (topics, table) => {
-            applied.faults = [topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect();
+            applied.faults =
+                [topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect();
             return applied;
         }
     };
@@ -104,7 +105,15 @@ async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Res
         let what = |reason, message| Fault::new(ConditionType::TableReady, reason, Cure::Retry, message);
         match table_diff(&plan.table, made.as_ref()) {
             Ok(changes) if changes.is_empty() => {}
-            Ok(_) => return Err(what(Reason::ClickHouseRejected, format!("table `{}` was made, but not as it was asked for; it is looked at again", plan.table.full_name()))),
+            Ok(_) => {
+                return Err(what(
+                    Reason::ClickHouseRejected,
+                    format!(
+                        "table `{}` was made, but not as it was asked for; it is looked at again",
+                        plan.table.full_name()
+                    ),
+                ));
+            }
             Err(problem) => return Err(what(problem.reason(), problem.to_string())),
         }
     }
@@ -138,7 +147,9 @@ fn object_fault(error: &ApplyError) -> Fault {
         ApplyError::Foreign { kind, name } => about(
             Reason::ResourceConflict,
             Cure::Change,
-            format!("{kind} `{name}` exists and belongs to somebody else, so it is not touched; delete it, or give the pipeline another name (in a new object)"),
+            format!(
+                "{kind} `{name}` exists and belongs to somebody else, so it is not touched; delete it, or give the pipeline another name (in a new object)"
+            ),
         ),
         ApplyError::Leftover { .. } => about(
             Reason::DependencyNotReady,

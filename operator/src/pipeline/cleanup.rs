@@ -2,8 +2,8 @@
 //!
 //! In: a pipeline with or without the finalizer. Out: nothing of Tributary's where the policy is `Delete`.
 //! `Retain` has no finalizer: the object goes at once, Kubernetes takes its children, topic and table stay with their mark.
-//! `Delete` has one, set before anything is made: processors end first, so that nobody writes any more; then topics and
-//! groups; the table last, because its mark is what proves that the topics are ours. What is not marked ours stays.
+//! `Delete` has one, set before anything is made: processors end first, so that nobody writes any more; then groups
+//! and topics; the table last, because its mark is what proves that the topics are ours. What is not marked ours stays.
 
 use crds::AnalyticsPipeline;
 use crds::analytics_pipeline::DeletionPolicy;
@@ -55,7 +55,9 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     let deployment: Option<Deployment> = ctx.kubernetes.get(&namespace, &object_name(&name)).await?;
     let owner = labels::owner(&name, &pipeline.uid().unwrap_or_default());
-    if let Some(deployment) = deployment.filter(|it| it.owner_references().iter().any(|by| by.uid == owner.uid)) {
+    if let Some(deployment) =
+        deployment.filter(|it| it.owner_references().iter().any(|by| by.uid == owner.uid))
+    {
         if deployment.metadata.deletion_timestamp.is_none() {
             ctx.kubernetes.delete(&deployment).await?;
         }
@@ -87,9 +89,10 @@ async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), 
     let topic = claims::topic(pipeline);
     let in_status = pipeline.status.as_ref().and_then(|status| status.topic.as_ref()) == Some(&topic);
     if in_status || mark.as_ref().is_some_and(|mark| mark.topic == topic) {
-        let mut changes: Vec<_> = claims::topics(pipeline).into_iter().map(|name| TopicChange::Delete { name }).collect();
-        changes.push(TopicChange::DeleteGroups { group: claims::group(pipeline) });
-        for change in changes {
+        // A group that is not empty has a reader that is not gone yet, and is refused: nothing else is deleted then.
+        let group = TopicChange::DeleteGroups { group: claims::group(pipeline) };
+        let topics = claims::topics(pipeline).into_iter().map(|name| TopicChange::Delete { name });
+        for change in std::iter::once(group).chain(topics) {
             ctx.topics.apply(&change).await.map_err(|error| kafka_fault(&error))?;
             info!(?change, "deleted with the pipeline");
         }

@@ -16,7 +16,9 @@ use crds::columns::{Column, table_columns};
 use crds::conditions::{ConditionType, Reason};
 use crds::event_schema::Privacy;
 use crds::shared::SecretKeyReference;
-use crds::stream_config::{ClickHouseConfig, KafkaConfig, STREAM_CONFIG_VERSION, StreamConfig, StreamIdentity};
+use crds::stream_config::{
+    ClickHouseConfig, KafkaConfig, STREAM_CONFIG_VERSION, StreamConfig, StreamIdentity,
+};
 use kube::ResourceExt;
 
 use crate::clickhouse::mark::Mark;
@@ -84,8 +86,15 @@ pub fn plan(
     let rules = kept(rules(gathered), &mut faults);
     let connection = kept(one(gathered.connection.clone()), &mut faults);
     let claim = kept(claim(pipeline, gathered), &mut faults);
-    let (Some(numbers), Some(schemas), Some(columns), Some(hash_key), Some(rules), Some(connection), Some(claim)) =
-        (numbers, schemas, columns, hash_key, rules, connection, claim)
+    let (
+        Some(numbers),
+        Some(schemas),
+        Some(columns),
+        Some(hash_key),
+        Some(rules),
+        Some(connection),
+        Some(claim),
+    ) = (numbers, schemas, columns, hash_key, rules, connection, claim)
     else {
         return Err(faults);
     };

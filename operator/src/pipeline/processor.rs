@@ -31,7 +31,8 @@ pub enum Verdict {
 
 /// Judges the pods of a pipeline.
 pub fn judge(deployment: &Deployment, processors: &[Processor]) -> Verdict {
-    let running = || processors.iter().filter(|processor| processor.pod.metadata.deletion_timestamp.is_none());
+    let running =
+        || processors.iter().filter(|processor| processor.pod.metadata.deletion_timestamp.is_none());
     let desired = desired(deployment);
     if desired == 0 {
         return match processors.len() {
@@ -67,12 +68,18 @@ pub fn describe(deployment: &Deployment) -> ProcessorStatus {
     let (desired, ready) = (desired(deployment), ready(deployment));
     let pod = deployment.spec.template.spec.as_ref();
     let image = pod.and_then(|pod| pod.containers.first()).and_then(|container| container.image.clone());
-    ProcessorStatus { desired, ready, summary: format!("{ready}/{desired}"), image: image.unwrap_or_default() }
+    ProcessorStatus {
+        desired,
+        ready,
+        summary: format!("{ready}/{desired}"),
+        image: image.unwrap_or_default(),
+    }
 }
 
 /// Sums the records not read yet; absent when no pod answered.
 pub fn lag(processors: &[Processor]) -> Option<i64> {
-    let mut lags = processors.iter().filter_map(|processor| processor.report.as_ref()).map(|report| report.lag);
+    let mut lags =
+        processors.iter().filter_map(|processor| processor.report.as_ref()).map(|report| report.lag);
     let first = lags.next()?;
     Some(lags.fold(first, i64::saturating_add))
 }
@@ -100,7 +107,11 @@ fn container_fault(pod: &Pod) -> Option<(Reason, String)> {
             ),
         )),
         // The kubelet alternates between several of these, so that its own words are left out: they would change all the time.
-        "ImagePullBackOff" | "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError"
+        "ImagePullBackOff"
+        | "ErrImagePull"
+        | "ErrImageNeverPull"
+        | "InvalidImageName"
+        | "ImageInspectError"
         | "RegistryUnavailable" => Some((
             Reason::ProcessorImagePullFailed,
             format!(
@@ -144,7 +155,9 @@ fn placement_fault(pod: &Pod) -> Option<(Reason, String)> {
 fn deployment_fault(deployment: &Deployment) -> Option<(Reason, String)> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
     let failed = |type_: &str, status: &str| {
-        conditions.iter().find(|condition| condition.type_.as_deref() == Some(type_) && condition.status.as_deref() == Some(status))
+        conditions.iter().find(|condition| {
+            condition.type_.as_deref() == Some(type_) && condition.status.as_deref() == Some(status)
+        })
     };
     let failure = failed("ReplicaFailure", "True").or_else(|| {
         failed("Progressing", "False").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded"))

@@ -52,9 +52,16 @@ pub fn status(
         observed_generation: pipeline.metadata.generation,
         conditions: conditions.finish(),
         topic: has_topics.then(|| claims::topic(pipeline)).or(before.topic),
-        dead_letter_topic: has_topics.then(|| claims::dead_letter_topic(pipeline)).or(before.dead_letter_topic),
-        table: plan.filter(|_| applied.has_table).map(|plan| plan.table.full_name().to_string()).or(before.table),
-        schemas: plan.filter(|_| applied.deployment.is_some()).map_or(before.schemas, |plan| plan.schemas.clone()),
+        dead_letter_topic: has_topics
+            .then(|| claims::dead_letter_topic(pipeline))
+            .or(before.dead_letter_topic),
+        table: plan
+            .filter(|_| applied.has_table)
+            .map(|plan| plan.table.full_name().to_string())
+            .or(before.table),
+        schemas: plan
+            .filter(|_| applied.deployment.is_some())
+            .map_or(before.schemas, |plan| plan.schemas.clone()),
         processor: deployment.map(processor::describe),
         lag: processor::lag(&gathered.processors).or(before.lag),
     };
@@ -96,7 +103,12 @@ fn say_processor(
             conditions.say(kind, Truth::True, Reason::Suspended, "no processor runs, as the spec says");
         }
         Some(Verdict::Stopped) => {
-            conditions.say(kind, Truth::True, Reason::Succeeded, "no processor runs, as `spec.processor.replicas` says");
+            conditions.say(
+                kind,
+                Truth::True,
+                Reason::Succeeded,
+                "no processor runs, as `spec.processor.replicas` says",
+            );
         }
         Some(Verdict::Faulty(_)) | None => keep(conditions, kind, faults),
     });
@@ -122,11 +134,7 @@ fn waiting(pipeline: &AnalyticsPipeline, plan: Option<&Plan>, verdict: Option<&V
     }
 }
 
-fn standing<'a>(
-    pipeline: &AnalyticsPipeline,
-    faults: &'a [Fault],
-    waiting: Option<&'a str>,
-) -> Standing<'a> {
+fn standing<'a>(pipeline: &AnalyticsPipeline, faults: &'a [Fault], waiting: Option<&'a str>) -> Standing<'a> {
     match (faults, waiting) {
         ([_, ..], _) => Standing::Faulty(faults),
         ([], Some(waiting)) => Standing::Progressing(waiting),

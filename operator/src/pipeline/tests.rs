@@ -145,7 +145,10 @@ async fn kafka_away_is_told_tried_again_and_heals() {
     assert!(conditions[0].starts_with("Ready=False KafkaUnreachable"), "{conditions:?}");
     assert!(conditions[1].starts_with("Reconciling=True KafkaUnreachable"), "{conditions:?}");
     assert!(conditions.iter().any(|text| text.starts_with("TopicReady=False KafkaUnreachable")));
-    assert!(conditions.iter().any(|text| text.starts_with("TableReady=True")), "what is not concerned is kept");
+    assert!(
+        conditions.iter().any(|text| text.starts_with("TableReady=True")),
+        "what is not concerned is kept"
+    );
     fixture.settle().await;
     assert!(ready(&fixture).starts_with("Ready=True"));
 }
@@ -153,11 +156,19 @@ async fn kafka_away_is_told_tried_again_and_heals() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_password_is_told_as_such_and_both_services_at_once() {
     let mut fixture = settled().await;
-    fixture.topics.fail_next(KafkaError::AuthFailed { action: "describe topics".into(), source: "sasl".into() });
-    fixture.tables.fail_next(ClickHouseError::AuthFailed { action: "describe table".into(), source: "516".into() });
+    fixture
+        .topics
+        .fail_next(KafkaError::AuthFailed { action: "describe topics".into(), source: "sasl".into() });
+    fixture
+        .tables
+        .fail_next(ClickHouseError::AuthFailed { action: "describe table".into(), source: "516".into() });
     fixture.look_at_all().await;
     let text = ready(&fixture);
-    assert!(text.contains("Kafka refuses user or password") && text.contains("ClickHouse refuses user or password"), "{text}");
+    assert!(
+        text.contains("Kafka refuses user or password")
+            && text.contains("ClickHouse refuses user or password"),
+        "{text}"
+    );
     let conditions = fixture.conditions("analyticspipelines", "ios");
     assert!(conditions[1].starts_with("Reconciling=True"), "{conditions:?}");
 }
@@ -203,7 +214,7 @@ async fn deleting() -> Fixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delete_stops_the_processors_then_takes_topics_and_groups_and_the_table_last() {
+async fn delete_stops_the_processors_then_takes_groups_and_topics_and_the_table_last() {
     let mut fixture = deleting().await;
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}});
     fixture.cluster.put(pod);
@@ -217,9 +228,9 @@ async fn delete_stops_the_processors_then_takes_topics_and_groups_and_the_table_
     assert_eq!(
         fixture.topics.take_applied(),
         [
+            TopicChange::DeleteGroups { group: "tributary.shop.ios".into() },
             deleted("shop.ios"),
             deleted("shop.ios.dead-letters"),
-            TopicChange::DeleteGroups { group: "tributary.shop.ios".into() }
         ]
     );
     assert!(matches!(fixture.tables.take_applied().as_slice(), [TableChange::DropTable { .. }]));

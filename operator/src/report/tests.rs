@@ -11,7 +11,12 @@ fn lag(lag: i64) -> AnalyticsPipelineStatus {
     AnalyticsPipelineStatus { lag: Some(lag), ..AnalyticsPipelineStatus::default() }
 }
 
-async fn report(fixture: &mut Fixture, before: &AnalyticsPipelineStatus, after: &AnalyticsPipelineStatus, second: u64) -> usize {
+async fn report(
+    fixture: &mut Fixture,
+    before: &AnalyticsPipelineStatus,
+    after: &AnalyticsPipelineStatus,
+    second: u64,
+) -> usize {
     let pipeline = fixture.guarded_pipeline("shop", "ios").0.unwrap();
     let now = noon() + Duration::from_secs(second);
     let key = Key::of("AnalyticsPipeline", &pipeline);

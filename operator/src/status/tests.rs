@@ -26,8 +26,12 @@ fn a_users_error_is_stalled_and_shows_every_problem() {
 
 #[test]
 fn what_goes_by_itself_is_reconciling() {
-    let retry =
-        [Fault::new(ConditionType::TopicReady, Reason::KafkaUnreachable, Cure::Retry, "kafka does not answer")];
+    let retry = [Fault::new(
+        ConditionType::TopicReady,
+        Reason::KafkaUnreachable,
+        Cure::Retry,
+        "kafka does not answer",
+    )];
     for faults in [&retry[..], &[Fault::dependency(Reason::SecretNotFound, "no secret")]] {
         let conditions = built(&[], 0, |c| c.stand(&Standing::Faulty(faults)));
         assert_eq!(conditions[1].type_, "Reconciling");

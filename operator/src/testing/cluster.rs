@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use kube::Client;
@@ -52,6 +54,7 @@ impl FakeCluster {
     /// Puts an object there, as a user would: its status stays, its generation moves with its spec.
     pub(crate) fn put(&self, mut object: Value) {
         let path = path_of(&object);
+        encode_secret(&mut object);
         let mut state = self.state();
         let before = state.objects.get(&path).cloned().unwrap_or_else(|| json!({}));
         let age = state.objects.len();
@@ -59,7 +62,8 @@ impl FakeCluster {
         let has_changed = before["spec"] != object["spec"];
         let generation = metadata["generation"].as_i64().unwrap_or(0) + i64::from(has_changed);
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        let fresh = |key: &str, value: Value| if metadata[key].is_null() { value } else { metadata[key].clone() };
+        let fresh =
+            |key: &str, value: Value| if metadata[key].is_null() { value } else { metadata[key].clone() };
         let uid = fresh("uid", json!(format!("uid-of-{name}")));
         let created = fresh("creationTimestamp", json!(format!("2026-01-01T00:00:{:02}Z", age % 60)));
         let finalizers = metadata["finalizers"].clone();
@@ -98,7 +102,12 @@ impl FakeCluster {
     pub(crate) fn all(&self, plural: &str) -> Vec<Value> {
         let infix = format!("/{plural}/");
         let state = self.state();
-        state.objects.iter().filter(|(path, _)| path.contains(&infix)).map(|(_, object)| object.clone()).collect()
+        state
+            .objects
+            .iter()
+            .filter(|(path, _)| path.contains(&infix))
+            .map(|(_, object)| object.clone())
+            .collect()
     }
 
     /// Returns every write, `METHOD path`.
@@ -116,7 +125,12 @@ impl FakeCluster {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let state = self.state();
         let of = |event: &Value| {
-            format!("{} {} {}", text(&event["type"]), text(&event["reason"]), text(&event["regarding"]["name"]))
+            format!(
+                "{} {} {}",
+                text(&event["type"]),
+                text(&event["reason"]),
+                text(&event["regarding"]["name"])
+            )
         };
         state.events.iter().map(of).collect()
     }
@@ -190,8 +204,12 @@ impl State {
 
     fn list(&self, path: &str) -> Value {
         let prefix = format!("{path}/");
-        let items: Vec<&Value> =
-            self.objects.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, object)| object).collect();
+        let items: Vec<&Value> = self
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(&prefix))
+            .map(|(_, object)| object)
+            .collect();
         json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
     }
 
@@ -217,7 +235,11 @@ impl State {
             return Ok(self.store(path, object));
         }
         self.check_version(path, &body)?;
-        let mut object = self.objects.get(path).cloned().unwrap_or_else(|| json!({"metadata": {"uid": format!("uid-of-{path}")}}));
+        let mut object = self
+            .objects
+            .get(path)
+            .cloned()
+            .unwrap_or_else(|| json!({"metadata": {"uid": format!("uid-of-{path}")}}));
         let before = object["spec"].clone();
         merge(&mut object, &body);
         if before != object["spec"] {
@@ -237,6 +259,14 @@ impl State {
         let wanted = &body["metadata"]["resourceVersion"];
         let actual = self.objects.get(path).map(|object| &object["metadata"]["resourceVersion"]);
         if wanted.is_null() || actual == Some(wanted) { Ok(()) } else { Err((409, "Conflict")) }
+    }
+}
+
+/// Turns the readable values of a Secret into what is kept, as the apiserver does.
+fn encode_secret(object: &mut Value) {
+    let Some(values) = object.as_object_mut().and_then(|object| object.remove("stringData")) else { return };
+    for (key, value) in values.as_object().unwrap() {
+        object["data"][key] = json!(STANDARD.encode(value.as_str().unwrap()));
     }
 }
 
@@ -263,5 +293,9 @@ pub(crate) fn path_of(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap();
     let (_, group, plural) = KINDS.iter().find(|(known, ..)| *known == kind).unwrap();
     let metadata = &object["metadata"];
-    format!("{group}/namespaces/{}/{plural}/{}", metadata["namespace"].as_str().unwrap(), metadata["name"].as_str().unwrap())
+    format!(
+        "{group}/namespaces/{}/{plural}/{}",
+        metadata["namespace"].as_str().unwrap(),
+        metadata["name"].as_str().unwrap()
+    )
 }

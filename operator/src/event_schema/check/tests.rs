@@ -34,7 +34,9 @@ fn a_compatible_change_is_the_next_version() {
 #[test]
 fn an_incompatible_change_leaves_the_accepted_version_in_force() {
     let before = accepted(1, FIRST);
-    let next = spec("fields: [{name: amount, type: String, required: true}, {name: id, type: UUID, required: true}]");
+    let next = spec(
+        "fields: [{name: amount, type: String, required: true}, {name: id, type: UUID, required: true}]",
+    );
     let judged = check("purchase", &next, Some(&before));
     assert_eq!(judged.accepted, Some(before));
     assert_eq!(judged.faults.len(), 2);
@@ -48,5 +50,7 @@ fn every_problem_of_a_spec_is_told_at_once() {
     let judged = check("purchase", &broken, None);
     assert_eq!(judged.accepted, None);
     assert!(judged.faults.len() >= 2, "{:?}", judged.faults);
-    assert!(judged.faults.iter().all(|fault| fault.reason == Reason::SpecInvalid && fault.cure == Cure::Change));
+    assert!(
+        judged.faults.iter().all(|fault| fault.reason == Reason::SpecInvalid && fault.cure == Cure::Change)
+    );
 }

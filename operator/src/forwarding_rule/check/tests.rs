@@ -35,7 +35,10 @@ fn gathered() -> Gathered {
     Gathered {
         pipeline: Found::Object(serde_yaml::from_str(PIPELINE).unwrap()),
         schemas: vec![
-            ("purchase".into(), schema("purchase", "{eventAliases: [bought], fields: [{name: amount, type: Float64}]}")),
+            (
+                "purchase".into(),
+                schema("purchase", "{eventAliases: [bought], fields: [{name: amount, type: Float64}]}"),
+            ),
             ("page_view".into(), schema("page_view", "{fields: [{name: page, type: String}]}")),
         ],
         secret: Some(SecretValue::Value(format!("whsec_{}", STANDARD.encode([7; 32])).into_bytes())),
@@ -43,6 +46,7 @@ fn gathered() -> Gathered {
     }
 }
 
+#[expect(clippy::unwrap_in_result, reason = "the fixture is right; its outcome is what is looked at")]
 fn outcome(spoil: impl FnOnce(&mut ForwardingRule, &mut Gathered)) -> Result<Checked, Vec<Fault>> {
     let mut rule: ForwardingRule = serde_yaml::from_str(RULE).unwrap();
     let mut gathered = gathered();
@@ -91,11 +95,13 @@ fn when_is_compiled_against_the_chosen_events_only() {
     let (reason, _, message) = fault(|rule, _| rule.spec.when = Some("event.page == '/'".into()));
     assert_eq!(reason, Reason::SpecInvalid);
     assert!(message.starts_with("`spec.when`: "), "{message}");
-    assert!(outcome(|rule, _| {
-        rule.spec.when = Some("event.page == '/'".into());
-        rule.spec.events.clear();
-    })
-    .is_ok());
+    assert!(
+        outcome(|rule, _| {
+            rule.spec.when = Some("event.page == '/'".into());
+            rule.spec.events.clear();
+        })
+        .is_ok()
+    );
 }
 
 #[test]
@@ -111,7 +117,10 @@ fn a_private_address_is_forbidden() {
 fn a_missing_secret_comes_with_the_command_that_makes_it() {
     let (reason, cure, message) = fault(|_, gathered| gathered.secret = Some(SecretValue::NoSecret));
     assert_eq!((reason, cure), (Reason::SecretNotFound, Cure::Dependency));
-    assert!(message.contains("kubectl -n shop create secret generic hook --from-literal=secret=whsec_"), "{message}");
+    assert!(
+        message.contains("kubectl -n shop create secret generic hook --from-literal=secret=whsec_"),
+        "{message}"
+    );
     let (reason, _, _) = fault(|_, gathered| gathered.secret = Some(SecretValue::NoKey));
     assert_eq!(reason, Reason::SecretKeyMissing);
 }

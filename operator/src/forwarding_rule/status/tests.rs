@@ -31,7 +31,8 @@ async fn world(reports: &[RuleReport]) -> Fixture {
     for (n, report) in reports.iter().enumerate() {
         let address = format!("10.1.0.{n}");
         fixture.cluster.put(pod(&format!("pod-{n}"), &address));
-        let report = ProcessorReport { ready: true, rules: vec![report.clone()], ..ProcessorReport::default() };
+        let report =
+            ProcessorReport { ready: true, rules: vec![report.clone()], ..ProcessorReport::default() };
         fixture.reports.0.lock().unwrap().insert(address.parse::<IpAddr>().unwrap(), report);
     }
     fixture.settle().await;
@@ -65,5 +66,8 @@ async fn a_destination_that_refuses_everything_parks_the_rule_and_not_the_pipeli
 async fn a_destination_that_is_away_goes_by_itself() {
     let fixture = world(&[report(0, Some(Reason::DestinationUnreachable))]).await;
     let conditions = fixture.conditions("forwardingrules", "copy");
-    assert!(conditions.iter().any(|text| text.starts_with("Reconciling=True DestinationUnreachable")), "{conditions:?}");
+    assert!(
+        conditions.iter().any(|text| text.starts_with("Reconciling=True DestinationUnreachable")),
+        "{conditions:?}"
+    );
 }

@@ -21,7 +21,10 @@ fn a_changed_or_missing_field_is_seen() {
 #[test]
 fn named_list_elements_are_matched_by_name_and_may_have_neighbours() {
     let wanted = json!({"containers": [{"name": "processor", "image": "a"}]});
-    assert!(contains(&json!({"containers": [{"name": "mesh"}, {"name": "processor", "image": "a", "tty": false}]}), &wanted));
+    assert!(contains(
+        &json!({"containers": [{"name": "mesh"}, {"name": "processor", "image": "a", "tty": false}]}),
+        &wanted
+    ));
     assert!(!contains(&json!({"containers": [{"name": "processor", "image": "b"}]}), &wanted));
     assert!(!contains(&json!({"containers": []}), &wanted));
 }
@@ -39,7 +42,10 @@ fn quantities_are_numbers() {
     assert!(contains(&resources("500m", "1Gi"), &resources("0.5", "1024Mi")));
     assert!(!contains(&resources("500m", "1Gi"), &resources("0.6", "1024Mi")));
     assert!(contains(&resources("1", "1e9"), &resources("1000m", "1G")));
-    assert!(!contains(&json!({"limits": {"cpu": "1", "memory": "1Gi"}}), &json!({"limits": {"memory": "1Gi"}})));
+    assert!(!contains(
+        &json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
+        &json!({"limits": {"memory": "1Gi"}})
+    ));
 }
 
 #[test]

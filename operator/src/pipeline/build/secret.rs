@@ -9,6 +9,7 @@ use crate::pipeline::build::metadata;
 use crate::pipeline::plan::Plan;
 
 pub(super) fn build(plan: &Plan) -> Secret {
-    let data = plan.connection.iter().map(|(name, value)| (name.clone(), ByteString(value.clone()))).collect();
+    let data =
+        plan.connection.iter().map(|(name, value)| (name.clone(), ByteString(value.clone()))).collect();
     Secret { metadata: metadata(plan), data: Some(data), type_: Some("Opaque".into()), ..Secret::default() }
 }

@@ -4,7 +4,8 @@
 //! The secrets of rules are optional sources: a rule whose Secret goes away must not keep a pod from starting.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapProjection, KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount, VolumeProjection,
+    ConfigMapProjection, KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount,
+    VolumeProjection,
 };
 
 use crds::shared::SecretKeyReference;

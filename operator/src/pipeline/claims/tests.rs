@@ -23,7 +23,11 @@ fn the_older_pipeline_keeps_the_topic_and_the_younger_is_told() {
     assert_eq!(conflict(&older, &all), None);
     let fault = conflict(&younger, &all).unwrap();
     assert_eq!(fault.reason, Reason::ResourceConflict);
-    assert!(fault.message.contains("`shop.ios`") && fault.message.contains("AnalyticsPipeline `ios`"), "{}", fault.message);
+    assert!(
+        fault.message.contains("`shop.ios`") && fault.message.contains("AnalyticsPipeline `ios`"),
+        "{}",
+        fault.message
+    );
 }
 
 #[test]

@@ -52,7 +52,10 @@ async fn a_table_that_tributary_did_not_make_is_not_touched() {
     fixture.tables.insert(name(), table);
     fixture.settle().await;
     let conditions = fixture.conditions("analyticspipelines", "ios");
-    assert!(conditions.iter().any(|text| text.starts_with("TableReady=False OwnershipMismatch")), "{conditions:?}");
+    assert!(
+        conditions.iter().any(|text| text.starts_with("TableReady=False OwnershipMismatch")),
+        "{conditions:?}"
+    );
     assert!(fixture.tables.take_applied().is_empty() && fixture.topics.take_applied().is_empty());
 }
 
@@ -61,7 +64,13 @@ async fn a_pipeline_that_is_made_anew_takes_topic_and_table_up_with_their_id() {
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;
     let before = mark(&fixture);
-    for path in [PIPELINE, DEPLOYMENT, CONFIG_MAP, "/api/v1/namespaces/shop/secrets/ios-processor", "/api/v1/namespaces/shop/serviceaccounts/ios-processor"] {
+    for path in [
+        PIPELINE,
+        DEPLOYMENT,
+        CONFIG_MAP,
+        "/api/v1/namespaces/shop/secrets/ios-processor",
+        "/api/v1/namespaces/shop/serviceaccounts/ios-processor",
+    ] {
         fixture.cluster.remove(path);
     }
     fixture.put(&OBJECTS.replace("{name: ios,", "{name: ios, uid: another,"));
@@ -75,7 +84,9 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;
     assert_eq!(mark(&fixture).epoch, 1);
-    crate::kafka::Topics::apply(fixture.topics.as_ref(), &TopicChange::Delete { name: "shop.ios".into() }).await.unwrap();
+    crate::kafka::Topics::apply(fixture.topics.as_ref(), &TopicChange::Delete { name: "shop.ios".into() })
+        .await
+        .unwrap();
     fixture.topics.take_applied();
 
     fixture.look_at_all().await;
@@ -88,7 +99,12 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
     assert_eq!(mark(&fixture).epoch, 2);
     assert!(fixture.topics.get("shop.ios").is_some());
     assert_eq!(fixture.cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], json!(1));
-    assert!(fixture.cluster.get(CONFIG_MAP).unwrap()["data"]["stream.yaml"].as_str().unwrap().contains("epoch: 2"));
+    assert!(
+        fixture.cluster.get(CONFIG_MAP).unwrap()["data"]["stream.yaml"]
+            .as_str()
+            .unwrap()
+            .contains("epoch: 2")
+    );
     assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
 }
 
@@ -106,7 +122,9 @@ async fn a_table_that_was_dropped_by_hand_is_made_anew() {
 #[tokio::test(start_paused = true)]
 async fn pods_start_anew_when_a_secret_they_read_changes_and_not_otherwise() {
     let secret = |value: &str| {
-        format!("{{apiVersion: v1, kind: Secret, metadata: {{name: privacy, namespace: shop}}, data: {{key: {value}}}}}")
+        format!(
+            "{{apiVersion: v1, kind: Secret, metadata: {{name: privacy, namespace: shop}}, data: {{key: {value}}}}}"
+        )
     };
     let with_key = OBJECTS.replace("{schemas:", "{privacy: {hashKey: {name: privacy, key: key}}, schemas:");
     let mut fixture = Fixture::of(&with_key);

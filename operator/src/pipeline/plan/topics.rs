@@ -29,8 +29,10 @@ const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 pub(super) fn check(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
     let mut faults = Vec::new();
     let (topic, prefix) = (claims::topic(pipeline), format!("{}.", pipeline.namespace().unwrap_or_default()));
-    if !topic.strip_prefix(&prefix).is_some_and(|rest| !rest.is_empty()) {
-        faults.push(Fault::spec(format!("`spec.kafka.topic`: `{topic}` must begin with `{prefix}`, the namespace")));
+    if topic.strip_prefix(&prefix).is_none_or(str::is_empty) {
+        faults.push(Fault::spec(format!(
+            "`spec.kafka.topic`: `{topic}` must begin with `{prefix}`, the namespace"
+        )));
     }
     let is_sound = topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !is_sound || claims::dead_letter_topic(pipeline).len() > LONGEST_NAME {
