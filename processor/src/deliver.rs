@@ -63,6 +63,8 @@ pub struct Job {
 pub enum Plan {
     /// All rows as one block.
     Whole,
+    /// Parts that the table lacks: an earlier owner wrote some, of rows that other schemas made.
+    Rest,
     /// Parts, because the server refuses a row.
     Split {
         /// Parts that are not written yet.
@@ -125,6 +127,7 @@ impl From<SinkError> for Stop {
 pub async fn deliver<S: Sink, D: DeadLetters, O: Originals>(job: &mut Job, sinks: &Sinks<S, D, O>) -> End {
     let tried = match job.plan {
         Plan::Whole => whole(job, &sinks.rows).await,
+        Plan::Rest => rest(job, sinks).await,
         Plan::Split { .. } => split(job, sinks).await,
         Plan::Letters => Ok(()),
     };
@@ -225,6 +228,16 @@ fn missing(job: &Job, present: &[i64], refused: &[usize]) -> Vec<Rows<usize>> {
         }
     }
     runs
+}
+
+/// Plans the parts that the table lacks, and writes them.
+async fn rest<S: Sink, D: DeadLetters, O: Originals>(
+    job: &mut Job,
+    sinks: &Sinks<S, D, O>,
+) -> Result<(), Stop> {
+    let present = sinks.rows.stored(question(job, job.batch.range, None)).await?;
+    job.plan = Plan::Split { parts: missing(job, &present, &[]), refused: Vec::new(), resumed: true };
+    split(job, sinks).await
 }
 
 async fn split<S: Sink, D: DeadLetters, O: Originals>(

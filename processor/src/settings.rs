@@ -207,6 +207,8 @@ impl Files {
 /// Returns the hash of all that makes rows of records: two processors with the same hash make the same rows.
 pub fn rules_hash(config: &StreamConfig, hash_key: Option<&[u8]>) -> String {
     let rules = serde_json::json!({
+        // Another release may decode otherwise.
+        "processor": env!("CARGO_PKG_VERSION"),
         "schemas": config.schemas,
         "envelope": config.envelope,
         "unknownEvents": config.unknown_events,

@@ -5,7 +5,7 @@
 //! exactly one place, in the table and in a view that counts.
 //! Not here: pods. The end-to-end tests do the same in a cluster, with more of everything.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
+#![expect(clippy::panic, reason = "a test says what is wrong by ending")]
 #![expect(clippy::print_stdout, reason = "the seed is printed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,7 +172,9 @@ batch: {{maxRows: 2000, maxBytes: 16777216, maxAgeMilliseconds: 300}}
             .create()
             .unwrap();
         let mut list = TopicPartitionList::new();
-        (0..PARTITIONS).for_each(|partition| drop(list.add_partition(&self.topic(), partition)));
+        for partition in 0..PARTITIONS {
+            list.add_partition(&self.topic(), partition);
+        }
         let wait = Duration::from_secs(10);
         let committed = consumer.committed_offsets(list, wait).unwrap();
         committed

@@ -144,6 +144,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             Some(Replay { range, repetition: Repetition { reconcile, split: mark.split } })
         });
         partition.caution = Caution::new(&partition.standing.mark);
+        if let Some(replay) = partition.replay.filter(|replay| !replay.repetition.reconcile) {
+            partition.caution = partition.caution.trust(replay.range);
+        }
         partition.high = ends.map_or(partition.high, |ends| ends.high);
         if let Some((reason, message)) = refusal {
             partition.refused = Some(message.clone());

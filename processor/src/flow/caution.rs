@@ -11,6 +11,7 @@
 //! In: the tries and the suspects that stand beside the committed offset. Out: whether a record may be taken, must be announced
 //! first, or must not be taken at all. One commit that moves on ends the caution. A process that is killed again and again for other
 //! reasons must be killed twice in the milliseconds of one and the same record to accuse it.
+//! The range of an intent was taken whole before, by the same rules: it is taken without caution, as its rows must be the same.
 //! Not here: panics. They are caught in the process itself, see `intake.rs`.
 
 use crate::intent::Mark;
@@ -26,6 +27,8 @@ pub(super) struct Caution {
     announced: Option<Range>,
     /// Records behind this one wait until the group has moved on.
     barrier: Option<i64>,
+    /// Records that are known to be harmless.
+    harmless: Option<Range>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,12 +67,18 @@ impl Caution {
             (_, Some(suspects)) => Level::Narrow { suspects },
             (_, None) => Level::Wide,
         };
-        Self { level, announced: None, barrier: None }
+        Self { level, announced: None, barrier: None, harmless: None }
     }
 
     /// Returns whether records must be held back one by one.
     pub(super) fn is_on(&self) -> bool {
         self.level != Level::Off
+    }
+
+    /// Trusts the records of a range.
+    pub(super) fn trust(mut self, range: Range) -> Self {
+        self.harmless = Some(range);
+        self
     }
 
     /// Returns whether the range holds the record that must not be taken.
@@ -81,6 +90,9 @@ impl Caution {
     pub(super) fn step(&self, offset: i64) -> Step {
         if self.barrier.is_some_and(|barrier| offset > barrier) {
             return Step::Wait;
+        }
+        if self.harmless.is_some_and(|range| range.contains(offset)) {
+            return Step::Take;
         }
         let announce = match self.level {
             Level::Off => return Step::Take,

@@ -178,7 +178,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
         let mut intents = Vec::new();
         for job in jobs.iter().filter(|job| job.batch.needs_intent() && job.plan != Plan::Letters) {
-            let (range, split) = (job.batch.range, matches!(job.plan, Plan::Split { .. }));
+            let (range, split) = (job.batch.range, matches!(job.plan, Plan::Split { .. } | Plan::Rest));
             if let Some(partition) = self.intake.partition(job.partition) {
                 intents.push((job.partition, range.first, partition.mark(range.first, Some(range), split)));
             }
@@ -279,7 +279,11 @@ fn next_job(partition: &mut Partition, tokens: &Tokens) -> Option<Box<Job>> {
     }
     let batch = partition.closed.pop_front()?;
     let repetition = batch.repetition.unwrap_or_default();
-    let plan = if repetition.split { Plan::split(batch.rows.n_rows(), true) } else { Plan::Whole };
+    let plan = match (repetition.split, repetition.reconcile) {
+        (false, _) => Plan::Whole,
+        (true, false) => Plan::split(batch.rows.n_rows(), true),
+        (true, true) => Plan::Rest,
+    };
     Some(Box::new(Job {
         partition: partition.number,
         assignment: partition.assignment,
