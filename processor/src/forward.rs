@@ -32,6 +32,7 @@ pub mod courier;
 pub mod delivery;
 pub mod gate;
 pub mod guard;
+mod intake;
 pub mod kafka;
 pub mod pace;
 pub mod progress;

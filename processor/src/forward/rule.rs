@@ -18,13 +18,13 @@ use tokio::runtime::Handle;
 
 use crate::forward::courier::Courier;
 use crate::forward::delivery::{Delivery, Destination, Trouble};
+use crate::forward::intake::Intake;
 use crate::forward::progress::Progress;
-use crate::forward::selection::{Choice, Selection};
-use crate::forward::standing::Standing;
+use crate::forward::selection::Selection;
 use crate::forward::start::{Beginning, begin, metadata};
 use crate::record::Position;
 use crate::sink::DeadLetters;
-use crate::source::{Change, Commit, Message, Reader, Source, SourceError};
+use crate::source::{Change, Commit, Source, SourceError};
 
 /// How a rule works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -367,38 +367,4 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
 /// Says what is wrong with the source.
 pub fn trouble(error: &SourceError) -> Trouble {
     Trouble { reason: error.reason, message: format!("{error}: {}", error.source) }
-}
-
-/// Takes what a poll gives.
-struct Intake<'a> {
-    selection: &'a mut Selection,
-    progress: &'a mut Progress,
-    standing: &'a Standing,
-    chosen: &'a mut VecDeque<Box<Delivery>>,
-    changes: Vec<Change>,
-    has_read: bool,
-}
-
-impl Reader for Intake<'_> {
-    fn record(&mut self, message: &Message<'_>) {
-        if !self.progress.read(message.record.position) {
-            return;
-        }
-        self.has_read = true;
-        match self.selection.choose(message) {
-            Choice::Chosen(delivery) => {
-                self.progress.start(delivery.position());
-                self.standing.matched();
-                self.chosen.push_back(delivery);
-            }
-            Choice::Undecided => self.standing.undecided(),
-            Choice::Left => {}
-        }
-    }
-
-    fn end(&mut self, _partition: i32) {}
-
-    fn change(&mut self, change: Change) {
-        self.changes.push(change);
-    }
 }

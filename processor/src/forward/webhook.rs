@@ -54,19 +54,25 @@ impl Webhook {
             reason: Reason::SpecInvalid,
             message: format!("`spec.destination.webhook.url` cannot be read: {error}"),
         })?;
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .dns_resolver(guard.clone())
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(Duration::from_millis(config.timeout_milliseconds))
-            .build()
-            .map_err(|error| Trouble {
-                reason: Reason::InternalError,
-                message: format!("failed to make an HTTP client: {}", chain(&error)),
-            })?;
+        let settings = || {
+            Client::builder()
+                .user_agent(USER_AGENT)
+                .dns_resolver(guard.clone())
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .referer(false)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(Duration::from_millis(config.timeout_milliseconds))
+        };
+        // An image without certificates of authorities can still speak http, and with https it says what it lacks.
+        let client = settings().build().or_else(|error| {
+            tracing::warn!(error = chain(&error), "found no certificates of authorities; no https destination can be reached");
+            settings().tls_certs_only([]).build()
+        });
+        let client = client.map_err(|error| Trouble {
+            reason: Reason::InternalError,
+            message: format!("failed to make an HTTP client: {}", chain(&error)),
+        })?;
         Ok(Self { url, secret_file, client, guard, clock })
     }
 
