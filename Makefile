@@ -11,10 +11,10 @@ export CARGO_TARGET_DIR ?= $(TRIBUTARY_CACHE)/target
 export CARGO_INSTALL_ROOT := $(TRIBUTARY_CACHE)/tools
 CARGO_DENY := $(CARGO_INSTALL_ROOT)/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
-ENVIRONMENT := cargo run --quiet --package e2e --bin environment --
+ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo test up down status images prerequisites format lint deny unit chart contracts e2e generate
+.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -22,14 +22,14 @@ help: ## Lists the targets.
 # A cluster of your own: make demo KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=… (docs/CONTRIBUTING.md has all the variables).
 ifeq ($(origin KUBECONFIG),command line)
 demo: prerequisites ## Runs the main job end to end, here or on your own cluster (KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=…).
-	$(MAKE) --no-print-directory demo-tools
+	$(ENVIRONMENT) programs kubectl helm
 	HELM=$${HELM:-$(TRIBUTARY_CACHE)/bin/helm} KUBECTL=$${KUBECTL:-$(TRIBUTARY_CACHE)/bin/kubectl} cargo run --quiet --release --package e2e --bin demo
 else
 demo: up images
 	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
 endif
 
-test: format lint deny unit chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
+test: format lint deny unit front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green"
 	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
 
@@ -69,13 +69,18 @@ unit: prerequisites ## Runs the unit and golden tests; they need nothing but car
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
 
+front: up
+	@echo "== the development ClickHouse, on the real engine"
+	cd e2e/clickhouse && go test ./...
+
 chart: up
 	@echo "== the chart"
 	$(WITH_ENVIRONMENT) charts/tributary/tests/run
 
 contracts: up
 	@echo "== the gateways' contract, on the real Kafka and the real ClickHouse"
-	$(WITH_ENVIRONMENT) cargo test --package operator --package processor --features operator/real,processor/real --test real
+	$(WITH_ENVIRONMENT) cargo test --package operator --features real --test real
+	$(WITH_ENVIRONMENT) cargo test --package processor --features real --test native --test guarantee
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
