@@ -44,7 +44,15 @@ impl Pace {
             Cure::Retry => Self::Failing,
             Cure::Dependency => Self::Waiting,
             // What a server refuses may be mended there, where no watch tells.
-            Cure::Change if matches!(gravest.reason, Reason::KafkaRejected | Reason::ClickHouseRejected) => {
+            Cure::Change
+                if matches!(
+                    gravest.reason,
+                    Reason::KafkaRejected
+                        | Reason::ClickHouseRejected
+                        | Reason::OwnershipMismatch
+                        | Reason::TableColumnTypeConflict
+                ) =>
+            {
                 Self::Settled
             }
             Cure::Change => Self::Stalled,

@@ -55,6 +55,8 @@ impl Connection {
             .set("session.timeout.ms", SESSION_TIMEOUT_MILLISECONDS.to_string())
             .set("heartbeat.interval.ms", "3000")
             .set("max.poll.interval.ms", "120000")
+            // How soon partitions that were added are read.
+            .set("topic.metadata.refresh.interval.ms", "10000")
             .set("queued.max.messages.kbytes", "16384")
             .set("fetch.queue.backoff.ms", "20")
             .set("allow.auto.create.topics", "false");
