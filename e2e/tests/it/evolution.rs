@@ -49,15 +49,15 @@ fn a_schema_gains_a_field_while_events_flow() {
         let table = trial.table("arcade");
         let sql = format!(
             "SELECT countIf(seconds = 1.5) AS after, countIf(seconds IS NULL) AS before, \
-             toTypeName(any(score)) AS score, toUInt64(sum(score)) AS sum FROM {table}"
+             toTypeName(any(score)) AS type, toUInt64(sum(score)) AS total FROM {table}"
         );
         let row = trial.clickhouse.rows(&sql).await?.remove(0);
         ensure!(
             row["after"].as_u64() > Some(0) && row["before"].as_u64() > Some(0),
             "both versions were at work: {row}"
         );
-        assert_eq!(row["score"], "Int64", "widened from Int32");
-        assert_eq!(row["sum"].as_u64(), Some((0..40_000_u64).sum()));
+        assert_eq!(row["type"], "Int64", "widened from Int32");
+        assert_eq!(row["total"].as_u64(), Some((0..40_000_u64).sum()));
         Ok(())
     });
 }

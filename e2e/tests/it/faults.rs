@@ -65,6 +65,28 @@ async fn until_sent(sending: &Sending, wanted: u64) -> Result<()> {
     .await
 }
 
+/// Waits until the table has more rows than before: a processor is in the middle of its work.
+async fn at_work(trial: &Trial, before: u64) -> Result<u64> {
+    let table = trial.table("ios");
+    wait::until("rows to grow", PATIENCE, || async {
+        let rows = trial.clickhouse.count(&table).await?.rows;
+        Ok(if rows > before { Seen::Done(rows) } else { Seen::NotYet(format!("{rows} rows")) })
+    })
+    .await
+}
+
+async fn kill_processor(trial: &Trial) -> Result<()> {
+    wait::until("a processor to kill", PATIENCE, || async {
+        for pod in trial.cluster.processors(&trial.namespace, "ios").await? {
+            if host::kill_processes(&pod.uid().context("a pod without uid")?, "processor")? {
+                return Ok(Seen::Done(()));
+            }
+        }
+        Ok(Seen::NotYet("no process".to_owned()))
+    })
+    .await
+}
+
 /// Table, view, dead letters: all as the generator says.
 async fn check(trial: &Trial, expected: &Expected) -> Result<()> {
     trial.stored("ios", expected.stored(), Duration::from_secs(240)).await?;
@@ -95,24 +117,19 @@ fn a_processor_killed_ten_times_under_load_loses_nothing_and_doubles_nothing() {
         apply(&trial).await?;
         let seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
         eprintln!("killed: the moments come from seed {seed}");
-        let (events, rate) = (500_000, 12_000);
+        // Slow enough that ten deaths, each with the session timeout of Kafka's group after it, lie within the load.
+        let (events, rate) = (500_000, 3_500);
         let sending = send(&trial, events, rate);
-        let mut state = seed;
-        for kill in 0..KILLS {
-            // A random moment within each tenth of the load.
+        let (mut state, mut rows) = (seed, 0);
+        for _ in 0..KILLS {
+            rows = at_work(&trial, rows).await?;
+            // A random moment within the next second.
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let moment = (kill * events + (state >> 33) % events) / KILLS;
-            until_sent(&sending, moment).await?;
-            let killed = wait::until("a processor to kill", PATIENCE, || async {
-                for pod in trial.cluster.processors(&trial.namespace, "ios").await? {
-                    if host::kill_processes(&pod.uid().context("a pod without uid")?, "processor")? {
-                        return Ok(Seen::Done(pod.name_any()));
-                    }
-                }
-                Ok(Seen::NotYet("no process".to_owned()))
-            })
-            .await?;
-            eprintln!("killed: {killed} at {} records sent", sending.sent.load(Ordering::Relaxed));
+            until_sent(&sending, sending.sent.load(Ordering::Relaxed) + (state >> 33) % rate).await?;
+            kill_processor(&trial).await?;
+            let sent = sending.sent.load(Ordering::Relaxed);
+            eprintln!("killed: after {sent} records were sent and {rows} rows were seen");
+            ensure!(sent < events, "the load ended before the last death");
         }
         let expected = sending.finished.await??;
         check(&trial, &expected).await?;
