@@ -93,6 +93,7 @@ pub struct Flow<S, W> {
     is_paused: bool,
     lag_at: Instant,
     lag_next: usize,
+    untaken_since: Option<Instant>,
     n_reports: u64,
     broken: Option<FlowError>,
 }
@@ -134,6 +135,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             is_paused: false,
             lag_at: now,
             lag_next: 0,
+            untaken_since: None,
             n_reports: 0,
             broken: None,
         })
@@ -167,6 +169,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             return;
         }
         self.pause(pause || self.intake.is_draining);
+        self.intake.bulk_bytes = 0;
         if let Err(error) = self.source.poll(wait, &mut self.intake) {
             self.source_failed(error);
         }
@@ -223,7 +226,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
                     partition.high = ends.high;
                 }
             }
-            Err(error) => self.source_failed(error),
+            Err(error) => {
+                // The question waits for an answer; it must not be what this thread spends its time with.
+                self.lag_at = now + LAG_EVERY;
+                self.source_failed(error);
+            }
         }
         let lags: Vec<(i32, i64)> =
             self.intake.all().map(|partition| (partition.number, partition.lag())).collect();
@@ -255,6 +262,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
     pub fn leave(&mut self, now: Instant) {
         let numbers = self.numbers();
         self.commit_last(&numbers, now);
+        if !self.intake.changes.is_empty() {
+            self.decline();
+        }
     }
 
     /// Ends the flow and hands back the source, which leaves the group when it is dropped.

@@ -126,6 +126,11 @@ impl Health {
         self.state().refused = Some((reason, message));
     }
 
+    /// Every partition can be read again.
+    pub fn nothing_refused(&self) {
+        self.state().refused = None;
+    }
+
     /// This is how far behind the partitions are.
     pub fn lags(&self, lags: &[(i32, i64)]) {
         self.state().lag = lags.iter().map(|(_, lag)| lag).sum();

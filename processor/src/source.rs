@@ -35,6 +35,10 @@ pub trait Headers {
 pub trait Reader {
     /// Takes one record; the bytes are gone afterwards.
     fn record(&mut self, message: &Message<'_>);
+    /// Whether the poll may go on; what is kept is counted between polls.
+    fn wants_more(&self) -> bool {
+        true
+    }
     /// Learns that a partition has been read to its end.
     fn end(&mut self, partition: i32);
     /// Learns of a change; it is settled after the poll.

@@ -5,8 +5,7 @@
 //! exactly one place, in the table and in a view that counts.
 //! Not here: pods. The end-to-end tests do the same in a cluster, with more of everything.
 
-#![expect(clippy::panic, reason = "a test says what is wrong by ending")]
-#![expect(clippy::print_stdout, reason = "the seed is printed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,9 +48,11 @@ fn needed(name: &str) -> String {
 }
 
 impl Ground {
-    async fn prepare(name: &str, port: u16) -> Self {
+    async fn prepare(name: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let name = format!("{name}_{}", std::process::id());
+        // A port that nobody has; nobody takes it in the moment before the processor does.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("tributary-{name}"));
         let ground = Self {
             kafka: needed("KAFKA"),
@@ -153,15 +154,15 @@ batch: {{maxRows: 2000, maxBytes: 16777216, maxAgeMilliseconds: 300}}
         text.trim().to_owned()
     }
 
-    fn start(&self) -> Child {
+    fn start(&self) -> Process {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_processor"))
+        let child = Command::new(env!("CARGO_BIN_EXE_processor"))
             .env("TRIBUTARY_CONFIG_ROOT", &self.folder)
             .env("TRIBUTARY_LISTEN", format!("127.0.0.1:{}", self.port))
             .stdout(log.try_clone().unwrap())
             .stderr(log)
-            .spawn()
-            .unwrap()
+            .spawn();
+        Process(child.unwrap())
     }
 
     /// Offsets that the group has not acknowledged yet.
@@ -220,11 +221,11 @@ batch: {{maxRows: 2000, maxBytes: 16777216, maxAgeMilliseconds: 300}}
         (letters, n)
     }
 
-    async fn wait_until_settled(&self, child: &mut Child, longest: Duration) {
+    async fn wait_until_settled(&self, child: &mut Process, longest: Duration) {
         let begun = Instant::now();
         while self.unacknowledged() > 0 {
             assert!(
-                child.try_wait().unwrap().is_none(),
+                child.0.try_wait().unwrap().is_none(),
                 "the processor ended; see {}",
                 self.folder.display()
             );
@@ -308,12 +309,6 @@ async fn produce(ground: &Ground, n: u64, seed: u64, pause: Duration) -> Produce
     produced
 }
 
-fn terminate(child: &mut Child) -> Option<i32> {
-    let status = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
-    assert!(status.success());
-    child.wait().unwrap().code()
-}
-
 async fn page(port: u16, path: &str) -> (u16, String) {
     let reply = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await.unwrap();
     (reply.status().as_u16(), reply.text().await.unwrap())
@@ -327,7 +322,7 @@ async fn a_processor_killed_at_random_moments_loses_and_doubles_nothing() {
         variable("KILLS").map_or(4_u64, |n| n.parse().unwrap()),
     );
     println!("SEED={seed} EVENTS={n} KILLS={kills}");
-    let ground = Ground::prepare("kills", 18_431).await;
+    let ground = Ground::prepare("kills").await;
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     // Records keep coming as long as there are kills.
     let pause = Duration::from_secs(9 * kills) / u32::try_from(n.div_ceil(500)).unwrap();
@@ -336,8 +331,7 @@ async fn a_processor_killed_at_random_moments_loses_and_doubles_nothing() {
         for _ in 0..kills {
             // Past the moment when the group gives the partitions to the new process, so that work is under way.
             tokio::time::sleep(Duration::from_millis(500 + chance.below(16_000))).await;
-            child.kill().unwrap();
-            child.wait().unwrap();
+            child.kill();
             child = ground.start();
         }
         child
@@ -357,24 +351,24 @@ async fn a_processor_killed_at_random_moments_loses_and_doubles_nothing() {
     println!("{} rows, {} letters delivered {n_letters} times", produced.rows, letters.len());
 
     wait_for_page(ground.port, "/readyz", "ok").await;
-    assert_eq!(terminate(&mut child), Some(0), "SIGTERM drains");
+    assert_eq!(child.terminate(), Some(0), "SIGTERM drains");
     assert_eq!(ground.unacknowledged(), 0);
     ground.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_acknowledged_at_sigterm_is_written_first() {
-    let ground = Ground::prepare("drains", 18_432).await;
+    let ground = Ground::prepare("drains").await;
     let mut child = ground.start();
     let produced = produce(&ground, 3000, 7, Duration::from_millis(20)).await;
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(child.terminate(), Some(0));
     let mut child = ground.start();
     ground.wait_until_settled(&mut child, Duration::from_secs(60)).await;
     let (status, text) = page(ground.port, "/status").await;
     assert!(status == 200 && text.contains("\"ready\":true"), "{text}");
     let (_, metrics) = page(ground.port, "/metrics").await;
     assert!(metrics.contains("tributary_processor_read_records_total"), "{metrics}");
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(child.terminate(), Some(0));
     let counts = ground.sql(&format!("SELECT count() FROM {}.events FORMAT TSV", ground.name)).await;
     assert_eq!(counts, produced.rows.to_string());
     ground.remove().await;
@@ -382,7 +376,7 @@ async fn what_is_not_acknowledged_at_sigterm_is_written_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_password_is_said_and_heals_when_the_secret_is_mended() {
-    let ground = Ground::prepare("password", 18_433).await;
+    let ground = Ground::prepare("password").await;
     let secret = ground.folder.join("connection/clickhouse-password");
     std::fs::write(&secret, "wrong").unwrap();
     let mut child = ground.start();
@@ -391,7 +385,7 @@ async fn a_refused_password_is_said_and_heals_when_the_secret_is_mended() {
     write_whole(&secret, &ground.password);
     ground.wait_until_settled(&mut child, Duration::from_secs(60)).await;
     wait_for_page(ground.port, "/readyz", "ok").await;
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(child.terminate(), Some(0));
     let counts = ground.sql(&format!("SELECT count() FROM {}.events FORMAT TSV", ground.name)).await;
     assert_eq!(counts, produced.rows.to_string());
     ground.remove().await;

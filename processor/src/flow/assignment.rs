@@ -23,6 +23,8 @@ use crate::batch::Repetition;
 use crate::intent::Mark;
 use crate::source::{Change, Committed, Ends, Source, SourceError};
 
+/// How long assigned partitions may stay untaken.
+const UNTAKEN: Duration = Duration::from_secs(20);
 /// How long a revoked partition's try is waited for.
 const REVOKE_WAIT: Duration = Duration::from_secs(3);
 
@@ -34,19 +36,40 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
         while let Some(change) = self.intake.changes.pop_front() {
             match change {
-                Change::Assigned(_) if self.intake.is_draining => {}
+                Change::Assigned(_) if self.intake.is_draining => self.decline(),
                 Change::Assigned(partitions) => {
                     if let Err(error) = self.take_up(&partitions, now) {
                         self.intake.changes.push_front(Change::Assigned(partitions));
-                        self.commit_after = Some(now + super::COMMIT_AGAIN_AFTER);
-                        return self.source_failed(error);
+                        return self.not_taken_up(error, now);
                     }
+                    self.untaken_since = None;
                     self.health.joined();
                 }
                 Change::Revoked { partitions, lost } => self.give_up(&partitions, lost, now),
             }
             let numbers = self.numbers();
             self.health.partitions(&numbers);
+            if self.intake.all().all(|partition| partition.refused.is_none()) {
+                self.health.nothing_refused();
+            }
+        }
+    }
+
+    /// Tries again soon; when that goes on for long, our place in the group may be gone without a word, and a new client takes a new one.
+    fn not_taken_up(&mut self, mut error: SourceError, now: Instant) {
+        self.commit_after = Some(now + super::COMMIT_AGAIN_AFTER);
+        let since = *self.untaken_since.get_or_insert(now);
+        error.fatal = error.fatal || now.saturating_duration_since(since) >= UNTAKEN;
+        if error.fatal {
+            self.decline();
+        }
+        self.source_failed(error);
+    }
+
+    /// Answers the group without taking anything up: it waits for the answer.
+    pub(super) fn decline(&mut self) {
+        if let Err(error) = self.source.start(&[]) {
+            self.source_failed(error);
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Intake {
     pub(super) now: Instant,
     /// Records since the last look.
     pub(super) n_read: u64,
+    /// Bytes since the poll began.
+    pub(super) bulk_bytes: usize,
     pub(super) is_draining: bool,
     taker: Taker,
     buffers: Vec<Rows>,
@@ -66,6 +68,7 @@ impl Intake {
             limits,
             now,
             n_read: 0,
+            bulk_bytes: 0,
             is_draining: false,
             taker: Taker {
                 line,
@@ -186,9 +189,14 @@ impl Reader for Intake {
             partition.hold(Original::new(message));
         }
         self.n_read += 1;
+        self.bulk_bytes += message.record.payload.map_or(0, <[u8]>::len);
         if takes_directly {
             self.take(message);
         }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.bulk_bytes < self.limits.max_bytes / 4
     }
 
     fn end(&mut self, partition: i32) {

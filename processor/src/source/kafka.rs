@@ -77,6 +77,9 @@ impl Source for KafkaSource {
                 }
             }
             wait = Duration::ZERO;
+            if !reader.wants_more() {
+                break;
+            }
         }
         for mut change in self.consumer.context().take_changes() {
             if let Change::Revoked { lost, .. } = &mut change {
