@@ -25,6 +25,7 @@ pub mod schema;
 pub mod network;
 pub mod processor_report;
 pub mod rejection;
+pub mod signing_secret;
 pub mod stream_config;
 
 pub mod generated;

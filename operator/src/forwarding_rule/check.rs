@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use crds::ForwardingRule;
 use crds::conditions::{ConditionType, Reason};
 use crds::expression::Expression;
@@ -14,6 +12,7 @@ use crds::forwarding_rule::{DestinationType, KafkaDestination, WebhookDestinatio
 use crds::quantities::parse_duration;
 use crds::schema::field::Field;
 use crds::shared::SecretKeyReference;
+use crds::signing_secret::{self, SigningSecretError};
 use crds::stream_config::{EgressConfig, RuleConfig, WebhookConfig};
 use kube::ResourceExt;
 
@@ -25,8 +24,6 @@ use crate::objects::Found;
 use crate::secret::{SecretValue, value_of};
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How the text of a signing secret begins, as Standard Webhooks say.
-const SECRET_PREFIX: &str = "whsec_";
 
 /// A rule that can be passed to a processor.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,19 +188,13 @@ fn check_secret(
     let reference = &webhook.secret_ref;
     let secret = secret.unwrap_or(&SecretValue::NoSecret);
     let value = value_of(secret, namespace, reference, "whsec_$(head -c 32 /dev/urandom | base64 -w0)")?;
-    let key = std::str::from_utf8(value).ok().and_then(|text| text.trim().strip_prefix(SECRET_PREFIX));
-    let is_sound =
-        key.and_then(|key| STANDARD.decode(key).ok()).is_some_and(|key| (24..=64).contains(&key.len()));
-    if is_sound {
-        return Ok(value.to_vec());
+    match std::str::from_utf8(value).map_err(|_| SigningSecretError).and_then(signing_secret::parse) {
+        Ok(_) => Ok(value.to_vec()),
+        Err(error) => Err(Fault::dependency(
+            Reason::SecretKeyMissing,
+            format!("key `{}` of Secret `{}`: {error}", reference.key, reference.name),
+        )),
     }
-    Err(Fault::dependency(
-        Reason::SecretKeyMissing,
-        format!(
-            "key `{}` of Secret `{}` must be `whsec_` and the base64 of 24 to 64 bytes, as Standard Webhooks say",
-            reference.key, reference.name
-        ),
-    ))
 }
 
 fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -> Option<Fault> {
