@@ -190,9 +190,10 @@ impl<C: Clients> Start<C> {
                 let make = || Ok(Topic::new(topic, &config.kafka.topic, self.clients.producer()));
                 self.repeat(selection, make, TOPIC_IN_FLIGHT)
             }
-            (DestinationType::Webhook, None, _) | (DestinationType::Kafka, _, None) => {
-                Err(Trouble { reason: Reason::SpecInvalid, message: "the destination of the rule is missing".into() })
-            }
+            (DestinationType::Webhook, None, _) | (DestinationType::Kafka, _, None) => Err(Trouble {
+                reason: Reason::SpecInvalid,
+                message: "the destination of the rule is missing".into(),
+            }),
         }
     }
 

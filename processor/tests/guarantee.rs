@@ -47,6 +47,31 @@ fn needed(name: &str) -> String {
     variable(name).unwrap_or_else(|| panic!("{name} is not set"))
 }
 
+/// A processor; it ends with the test, however that ends.
+struct Process(Child);
+
+impl Process {
+    /// Ends it as a node's failure does.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Ends it as kubelet does; returns the exit code.
+    fn terminate(&mut self) -> Option<i32> {
+        let status = Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status().unwrap();
+        assert!(status.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 impl Ground {
     async fn prepare(name: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());

@@ -89,7 +89,12 @@ impl<D: Destination, L: DeadLetters> Courier<D, L> {
     }
 
     /// Writes the dead letter, however long that takes: without it the position must not be committed.
-    async fn set_aside(&self, delivery: &Delivery, refusal: &Refusal, failing: &mut Failing<'_>) -> Option<Settled> {
+    async fn set_aside(
+        &self,
+        delivery: &Delivery,
+        refusal: &Refusal,
+        failing: &mut Failing<'_>,
+    ) -> Option<Settled> {
         let mut jitter = Jitter::new(delivery.id.seed());
         let mut letters = vec![delivery.letter(&self.rule, refusal)];
         for n_failures in 1_u32.. {

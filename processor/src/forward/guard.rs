@@ -28,7 +28,9 @@ pub struct Guard {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// The scheme is not allowed.
-    #[error("`url` begins with `{0}:`; use `https://`, or ask the platform team to allow `http` (`forwarding.allowHttp`)")]
+    #[error(
+        "`url` begins with `{0}:`; use `https://`, or ask the platform team to allow `http` (`forwarding.allowHttp`)"
+    )]
     Scheme(String),
     /// The address is not allowed.
     #[error("`url` leads to `{host}`: {address}")]

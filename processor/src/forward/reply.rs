@@ -26,8 +26,12 @@ pub fn classify(status: u16, retry_after: Option<&str>, now: Timestamp) -> Reply
     match status {
         200..=299 => Reply::Taken,
         300..=399 => Reply::Park("redirects are not followed; put the address that it points to into `url`"),
-        401 | 403 => Reply::Park("the receiver does not accept the signature or the sender; check that it verifies with the secret of `secretRef`"),
-        404 | 405 => Reply::Park("nothing takes events at this address; check the path of `url` and the receiver"),
+        401 | 403 => Reply::Park(
+            "the receiver does not accept the signature or the sender; check that it verifies with the secret of `secretRef`",
+        ),
+        404 | 405 => {
+            Reply::Park("nothing takes events at this address; check the path of `url` and the receiver")
+        }
         410 => Reply::Park("the receiver has closed this address; change `url` or delete the rule"),
         408 | 425 | 429 => Reply::Retry(retry_after.and_then(|text| parse(text, now))),
         400..=499 => Reply::Refused,
@@ -69,8 +73,17 @@ mod tests {
         for (class_of, statuses) in [
             ("taken", vec![200, 201, 202, 204, 206, 299]),
             ("park", vec![300, 301, 302, 303, 304, 307, 308, 401, 403, 404, 405, 410]),
-            ("retry", vec![408, 425, 429, 500, 501, 502, 503, 504, 507, 511, 520, 599, 100, 101, 103, 600, 999]),
-            ("refused", vec![400, 402, 406, 407, 409, 411, 412, 413, 414, 415, 417, 418, 421, 422, 424, 426, 428, 431, 451, 499]),
+            (
+                "retry",
+                vec![408, 425, 429, 500, 501, 502, 503, 504, 507, 511, 520, 599, 100, 101, 103, 600, 999],
+            ),
+            (
+                "refused",
+                vec![
+                    400, 402, 406, 407, 409, 411, 412, 413, 414, 415, 417, 418, 421, 422, 424, 426, 428, 431,
+                    451, 499,
+                ],
+            ),
         ] {
             for status in statuses {
                 assert_eq!(class(status), class_of, "{status}");

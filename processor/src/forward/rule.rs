@@ -179,7 +179,9 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
                 self.settle(&done);
                 Ok(())
             }
-            Err(RecvTimeoutError::Timeout) if self.pauses.moved.elapsed() >= self.limits.commit => self.set_paused(true),
+            Err(RecvTimeoutError::Timeout) if self.pauses.moved.elapsed() >= self.limits.commit => {
+                self.set_paused(true)
+            }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
         }
     }
@@ -223,7 +225,9 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
                 Ok(())
             }
             Change::Revoked { partitions, lost } => {
-                let revoked = partitions.iter().filter_map(|partition| Some((*partition, self.progress.revoke(*partition)?)));
+                let revoked = partitions
+                    .iter()
+                    .filter_map(|partition| Some((*partition, self.progress.revoke(*partition)?)));
                 let commits: Vec<_> = revoked.collect();
                 self.chosen.retain(|delivery| !partitions.contains(&delivery.position().partition));
                 if let Some(waiting) = &mut self.waiting {

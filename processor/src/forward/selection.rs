@@ -45,7 +45,11 @@ impl Selection {
     ///
     /// # Errors
     /// With all that is wrong with the schemas or with `when`.
-    pub fn new(config: &Arc<StreamConfig>, rule: &RuleConfig, hash_key: Option<&[u8]>) -> Result<Self, Problems> {
+    pub fn new(
+        config: &Arc<StreamConfig>,
+        rule: &RuleConfig,
+        hash_key: Option<&[u8]>,
+    ) -> Result<Self, Problems> {
         let line = Line::new(config, hash_key)?;
         let mut schemas = Vec::new();
         for version in &config.schemas {
@@ -62,7 +66,12 @@ impl Selection {
             return choice;
         }
         let Position { partition, offset } = message.record.position;
-        tracing::error!(rule = self.rule.name, partition, offset, "a record ended the line in a defect; it is not forwarded");
+        tracing::error!(
+            rule = self.rule.name,
+            partition,
+            offset,
+            "a record ended the line in a defect; it is not forwarded"
+        );
         if let Ok(line) = Line::new(&self.config, self.hash_key.as_deref()) {
             // The scratch of the old one may be in any state.
             self.line = line;
@@ -102,12 +111,14 @@ fn delivery(id: DeliveryId, accepted: &Accepted<'_>, message: &Message<'_>) -> D
 
 /// Compiles `when` over the fields of the events that the rule names; a field of two of them has one type in the table.
 fn parse(when: &str, rule: &RuleConfig, schemas: &[Schema]) -> Result<Expression, Problems> {
-    let chosen = schemas.iter().filter(|schema| rule.events.is_empty() || rule.events.contains(&schema.event));
+    let chosen =
+        schemas.iter().filter(|schema| rule.events.is_empty() || rule.events.contains(&schema.event));
     let mut known: Vec<&Field> = Vec::new();
     for field in chosen.flat_map(|schema| &schema.fields) {
         if !known.iter().any(|other| other.path == field.path) {
             known.push(field);
         }
     }
-    Expression::parse(when, &known).map_err(|problem| Problems(vec![Problem::new("spec.when", problem.message)]))
+    Expression::parse(when, &known)
+        .map_err(|problem| Problems(vec![Problem::new("spec.when", problem.message)]))
 }

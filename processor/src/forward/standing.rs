@@ -39,11 +39,7 @@ pub struct Metrics {
 impl Metrics {
     /// Names the metrics in the registry of the processor, which puts `tributary_processor_` before every name.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "forward_matched",
-            "Events that a forwarding rule chose",
-            self.matched.clone(),
-        );
+        registry.register("forward_matched", "Events that a forwarding rule chose", self.matched.clone());
         registry.register(
             "forwarded",
             "Chosen events that are settled, by outcome: sent or dead_lettered",
@@ -110,7 +106,8 @@ impl Standing {
     pub fn report(&self) -> RuleReport {
         let troubles = self.lock();
         let trouble = troubles.reading.as_ref().or(troubles.sending.as_ref()).cloned();
-        let (reason, message) = trouble.map_or((None, String::new()), |Trouble { reason, message }| (Some(reason), message));
+        let (reason, message) =
+            trouble.map_or((None, String::new()), |Trouble { reason, message }| (Some(reason), message));
         RuleReport {
             name: self.rule.clone(),
             reason,

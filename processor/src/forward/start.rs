@@ -56,7 +56,8 @@ pub fn begin<S: Source>(
     let mut commits = Vec::new();
     for partition in partitions {
         let ends = source.ends(*partition)?;
-        let held = committed.iter().find(|committed| committed.partition == *partition).and_then(|held| held.offset);
+        let held =
+            committed.iter().find(|committed| committed.partition == *partition).and_then(|held| held.offset);
         let offset = first(held, ends, beginning.start, now - since);
         if held != Some(offset) {
             commits.push(Commit { partition: *partition, offset, metadata: metadata(beginning) });
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn the_age_of_a_rule_is_read_from_what_stands_beside_its_commits() {
-        let committed = |offset, metadata: &str| Committed { partition: 0, offset, metadata: metadata.into() };
+        let committed =
+            |offset, metadata: &str| Committed { partition: 0, offset, metadata: metadata.into() };
         assert_eq!(since(&committed(Some(5), "since:1700")), Some(1700));
         assert_eq!(since(&committed(None, "since:1700")), None);
         assert_eq!(since(&committed(Some(5), "")), None);

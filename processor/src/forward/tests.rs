@@ -67,7 +67,8 @@ impl World {
     fn start(stream: &Stream, rules: &[String]) -> Self {
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let config: StreamConfig = serde_yaml::from_str(&format!("{CONFIG}{}", rules.concat())).expect("it is a config");
+        let config: StreamConfig =
+            serde_yaml::from_str(&format!("{CONFIG}{}", rules.concat())).expect("it is a config");
         let name = format!("tributary-forward-{}-{:?}", std::process::id(), std::thread::current().id());
         let secrets = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&secrets).expect("there is a temporary folder");
@@ -81,8 +82,13 @@ impl World {
             ..Pace::default()
         };
         let (stop, stopped) = watch::channel(false);
-        let surroundings =
-            Surroundings { secrets: secrets.clone(), hash_key: None, pace, clock: Timestamp::now, stop: stopped };
+        let surroundings = Surroundings {
+            secrets: secrets.clone(),
+            hash_key: None,
+            pace,
+            clock: Timestamp::now,
+            stop: stopped,
+        };
         let (metrics, mut registry) = (Metrics::default(), Registry::default());
         metrics.register(&mut registry);
         let forwarding = Forwarding::start(&Arc::new(config), stream, &surroundings, &metrics);
@@ -136,7 +142,8 @@ async fn every_matching_event_arrives_signed_and_is_committed() {
     for number in 0..300 {
         let partition = number % 3;
         match number % 5 {
-            0 => stream.produce(partition, &format!(r#"{{"event":"page_view","event_id":"p{number}","page":"/"}}"#)),
+            0 => stream
+                .produce(partition, &format!(r#"{{"event":"page_view","event_id":"p{number}","page":"/"}}"#)),
             1 => stream.produce(partition, "{broken"),
             2 => stream.produce(partition, &purchase(number, 1.0)),
             _ => stream.produce(partition, &purchase(number, 500.0)),
@@ -146,7 +153,9 @@ async fn every_matching_event_arrives_signed_and_is_committed() {
     let world = World::start(&stream, &rules);
     receiver.wait_until("120 events", |book| book.taken().len() == 120);
     stream.wait_until("all positions are committed", |state| {
-        (0..3).all(|partition| state.committed.get(&(group("big"), partition)).is_some_and(|commit| commit.offset == 100))
+        (0..3).all(|partition| {
+            state.committed.get(&(group("big"), partition)).is_some_and(|commit| commit.offset == 100)
+        })
     });
     {
         let book = receiver.open();
@@ -181,7 +190,8 @@ async fn a_service_in_trouble_gets_the_event_again_with_the_same_id() {
     let ids = receiver.open().ids();
     assert_eq!(ids.len(), 6);
     assert!(ids.iter().all(|id| *id == ids[0]));
-    let report = world.wait_for_report(0, "it is settled", |report| report.sent == 1 && report.reason.is_none());
+    let report =
+        world.wait_for_report(0, "it is settled", |report| report.sent == 1 && report.reason.is_none());
     assert_eq!(report.matched, 1);
 }
 
@@ -215,7 +225,8 @@ async fn an_event_that_is_refused_becomes_a_dead_letter_with_the_reply() {
     receiver.wait_until("a request", |book| book.requests.len() == 1);
     stream.produce(0, &purchase(2, 1.0));
     stream.wait_until("a dead letter and all committed", |state| {
-        state.letters.len() == 1 && state.committed.get(&(group("hook"), 0)).is_some_and(|commit| commit.offset == 2)
+        state.letters.len() == 1
+            && state.committed.get(&(group("hook"), 0)).is_some_and(|commit| commit.offset == 2)
     });
     let letter = stream.open().letters[0].clone();
     assert_eq!(letter.original.payload.as_deref(), Some(payload.as_bytes()));
@@ -246,12 +257,17 @@ async fn a_closed_door_parks_the_rule_until_it_opens() {
     assert!(report.message.contains("404") && report.message.contains("`url`"), "{}", report.message);
     receiver.wait_until("probes", |book| book.requests.len() >= 8);
     // Four were under way when the door closed; since then one at a time.
-    assert!(receiver.open().requests[4..].windows(2).all(|two| two[1].at - two[0].at >= Duration::from_millis(45)));
+    assert!(
+        receiver.open().requests[4..]
+            .windows(2)
+            .all(|two| two[1].at - two[0].at >= Duration::from_millis(45))
+    );
     assert_eq!(world.report(0).matched, 10, "reading stops at what one poll gave");
     assert_eq!(stream.committed(&group("hook"), 0), Some(0));
     receiver.open().otherwise = Answer::Status(204);
     receiver.wait_until("all are taken", |book| book.taken().len() == 20);
-    let report = world.wait_for_report(0, "all are settled", |report| report.sent == 20 && report.reason.is_none());
+    let report =
+        world.wait_for_report(0, "all are settled", |report| report.sent == 20 && report.reason.is_none());
     assert_eq!(report.dead_lettered, 0);
 }
 
@@ -332,7 +348,11 @@ async fn an_address_that_is_not_allowed_parks_the_rule() {
     let world = World::start(&stream, &[rule("hook", "http://127.0.0.2:9/hook", "")]);
     let report = world.wait_for_report(0, "the rule is parked", |report| report.reason.is_some());
     assert_eq!(report.reason, Some(Reason::DestinationForbidden));
-    assert!(report.message.contains("127.0.0.2") && report.message.contains("forwarding.allowedNetworks"), "{}", report.message);
+    assert!(
+        report.message.contains("127.0.0.2") && report.message.contains("forwarding.allowedNetworks"),
+        "{}",
+        report.message
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -343,15 +363,21 @@ async fn a_name_is_judged_by_what_it_resolves_to_when_connecting() {
     let send = async |networks: &[&str]| {
         let allowed_networks = networks.iter().map(|network| (*network).to_owned()).collect();
         let egress = EgressConfig { allow_http: true, allowed_networks };
-        let guard = Guard::with_lookup(&egress, |_name| Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }));
+        let guard =
+            Guard::with_lookup(&egress, |_name| Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }));
         let url = format!("http://hooks.example:{}/hook?token=t0ken", receiver.address.port());
         let config = WebhookConfig { url, timeout_milliseconds: 5000, max_in_flight: 1 };
-        let webhook = Webhook::new(&config, world.secrets.join("hook"), guard, Timestamp::now).expect("it can be built");
+        let webhook = Webhook::new(&config, world.secrets.join("hook"), guard, Timestamp::now)
+            .expect("it can be built");
         webhook.send(&delivery()).await
     };
     let Verdict::Park(trouble) = send(&[]).await else { panic!("it must be forbidden") };
     assert_eq!(trouble.reason, Reason::DestinationForbidden);
-    assert!(trouble.message.contains("hooks.example") && trouble.message.contains("127.0.0.1"), "{}", trouble.message);
+    assert!(
+        trouble.message.contains("hooks.example") && trouble.message.contains("127.0.0.1"),
+        "{}",
+        trouble.message
+    );
     assert!(!trouble.message.contains("t0ken"), "{}", trouble.message);
     assert!(receiver.open().requests.is_empty());
     assert_eq!(send(&["127.0.0.1/32"]).await, Verdict::Taken);
@@ -381,7 +407,13 @@ fn delivery() -> Delivery {
         event_time_milliseconds: 0,
         schema: "purchase@1".into(),
         json: b"{}".to_vec(),
-        original: Original { position, timestamp_milliseconds: 0, key: None, payload: None, headers: Vec::new() },
+        original: Original {
+            position,
+            timestamp_milliseconds: 0,
+            key: None,
+            payload: None,
+            headers: Vec::new(),
+        },
     }
 }
 
@@ -392,7 +424,8 @@ async fn a_new_secret_is_in_force_with_the_next_request() {
     let world = World::start(&stream, &[rule("hook", &receiver.url(), "")]);
     stream.produce(0, &purchase(1, 1.0));
     receiver.wait_until("a request", |book| book.requests.len() == 1);
-    std::fs::write(world.secrets.join("hook"), format!("{SECRET} {OTHER_SECRET}\n")).expect("it can be written");
+    std::fs::write(world.secrets.join("hook"), format!("{SECRET} {OTHER_SECRET}\n"))
+        .expect("it can be written");
     stream.produce(0, &purchase(2, 1.0));
     receiver.wait_until("a second request", |book| book.requests.len() == 2);
     std::fs::write(world.secrets.join("hook"), "not a secret").expect("it can be written");
@@ -415,7 +448,8 @@ async fn a_latest_rule_begins_at_the_end_and_misses_nothing_after() {
     }
     let latest = rule("hook", &receiver.url(), "").replace("Earliest", "Latest");
     let world = World::start(&stream, std::slice::from_ref(&latest));
-    stream.wait_until("the beginning is committed", |state| state.committed.contains_key(&(group("hook"), 0)));
+    stream
+        .wait_until("the beginning is committed", |state| state.committed.contains_key(&(group("hook"), 0)));
     assert_eq!(stream.committed(&group("hook"), 0), Some(5));
     world.end();
     for number in 5..8 {
@@ -440,7 +474,10 @@ async fn a_rule_that_cannot_run_says_why_and_leaves_the_others_alone() {
     let receiver = Receiver::start(SECRET).await;
     let stream = Stream::of(1);
     stream.produce(0, &purchase(1, 1.0));
-    let rules = [rule("broken", &receiver.url(), ", when: \"event.amuont > 1.0\""), rule("sound", &receiver.url(), "")];
+    let rules = [
+        rule("broken", &receiver.url(), ", when: \"event.amuont > 1.0\""),
+        rule("sound", &receiver.url(), ""),
+    ];
     let world = World::start(&stream, &rules);
     receiver.wait_until("the other one's event", |book| book.taken().len() == 1);
     let report = world.wait_for_report(0, "why", |report| report.reason.is_some());

@@ -80,7 +80,9 @@ fn verdict(topic: &str, error: &KafkaError) -> Verdict {
         ),
         Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => park(
             Reason::DestinationRejected,
-            format!("Kafka does not let Tributary write to topic `{topic}`; ask the platform team for the right"),
+            format!(
+                "Kafka does not let Tributary write to topic `{topic}`; ask the platform team for the right"
+            ),
         ),
         Some(Code::InvalidTopic) => park(
             Reason::DestinationRejected,
@@ -97,7 +99,9 @@ fn verdict(topic: &str, error: &KafkaError) -> Verdict {
             after: None,
             trouble: Trouble {
                 reason: Reason::DestinationUnreachable,
-                message: format!("topic `{topic}` cannot be written ({error}); the events wait and are sent again"),
+                message: format!(
+                    "topic `{topic}` cannot be written ({error}); the events wait and are sent again"
+                ),
             },
         },
     }

@@ -49,7 +49,12 @@ impl Webhook {
     ///
     /// # Errors
     /// When the URL cannot be read, or the machine lacks what TLS needs.
-    pub fn new(config: &WebhookConfig, secret_file: PathBuf, guard: Guard, clock: Clock) -> Result<Self, Trouble> {
+    pub fn new(
+        config: &WebhookConfig,
+        secret_file: PathBuf,
+        guard: Guard,
+        clock: Clock,
+    ) -> Result<Self, Trouble> {
         let url = Url::parse(&config.url).map_err(|error| Trouble {
             reason: Reason::SpecInvalid,
             message: format!("`spec.destination.webhook.url` cannot be read: {error}"),
@@ -66,7 +71,10 @@ impl Webhook {
         };
         // An image without certificates of authorities can still speak http, and with https it says what it lacks.
         let client = settings().build().or_else(|error| {
-            tracing::warn!(error = chain(&error), "found no certificates of authorities; no https destination can be reached");
+            tracing::warn!(
+                error = chain(&error),
+                "found no certificates of authorities; no https destination can be reached"
+            );
             settings().tls_certs_only([]).build()
         });
         let client = client.map_err(|error| Trouble {

@@ -21,7 +21,8 @@ async fn answer(name: String) -> std::io::Result<Vec<IpAddr>> {
 }
 
 async fn resolve(guard: &Guard, name: &str) -> Result<Vec<IpAddr>, String> {
-    let addresses = guard.resolve(name.parse().expect("it is a name")).await.map_err(|error| error.to_string())?;
+    let addresses =
+        guard.resolve(name.parse().expect("it is a name")).await.map_err(|error| error.to_string())?;
     Ok(addresses.map(|address| address.ip()).collect())
 }
 
@@ -29,21 +30,85 @@ async fn resolve(guard: &Guard, name: &str) -> Result<Vec<IpAddr>, String> {
 fn forbidden_urls_are_refused_in_every_spelling() {
     let guard = guard(false, &[]);
     for host in [
-        "127.0.0.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "0177.0.0.1", "0177.1", "2130706433", "017700000001",
-        "127.0.0.1.", "127。0。0。1", "①②⑦.0.0.1", "%31%32%37.0.0.1", "0", "0.0.0.0", "0x0", "10.0.0.1", "10.1",
-        "0xa000001", "167772161", "100.64.0.1", "168.63.129.16", "169.254.169.254", "0xa9fea9fe", "2852039166",
-        "0251.0376.0251.0376", "169.254.43518", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.88.99.1",
-        "192.168.0.1", "192.168.257", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1",
-        "240.0.0.1", "255.255.255.255", "4294967295", "[::]", "[::1]", "[0:0:0:0:0:0:0:1]", "[::127.0.0.1]",
-        "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::FFFF:169.254.169.254]", "[::ffff:a9fe:a9fe]",
-        "[::ffff:0:10.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::a00:1]", "[100::1]",
-        "[2001::1]", "[2001:0:a00:1::]", "[2001:db8::1]", "[2002:7f00:1::]", "[2002:a9fe:a9fe::]", "[3fff::1]",
-        "[fc00::1]", "[fd00:ec2::254]", "[fe80::1]", "[FE80::A]", "[fec0::1]", "[ff02::1]", "[5f00::1]",
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0177.1",
+        "2130706433",
+        "017700000001",
+        "127.0.0.1.",
+        "127。0。0。1",
+        "①②⑦.0.0.1",
+        "%31%32%37.0.0.1",
+        "0",
+        "0.0.0.0",
+        "0x0",
+        "10.0.0.1",
+        "10.1",
+        "0xa000001",
+        "167772161",
+        "100.64.0.1",
+        "168.63.129.16",
+        "169.254.169.254",
+        "0xa9fea9fe",
+        "2852039166",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.1",
+        "192.168.257",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "4294967295",
+        "[::]",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::127.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::FFFF:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[::ffff:0:10.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::a00:1]",
+        "[100::1]",
+        "[2001::1]",
+        "[2001:0:a00:1::]",
+        "[2001:db8::1]",
+        "[2002:7f00:1::]",
+        "[2002:a9fe:a9fe::]",
+        "[3fff::1]",
+        "[fc00::1]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[FE80::A]",
+        "[fec0::1]",
+        "[ff02::1]",
+        "[5f00::1]",
     ] {
         let url = format!("https://{host}/hook").parse().expect("the client understands it");
         assert!(guard.check(&url).is_err(), "{host}");
     }
-    for url in ["http://example.com/", "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "data:,x"] {
+    for url in [
+        "http://example.com/",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "gopher://example.com/",
+        "data:,x",
+    ] {
         let url: Url = url.parse().expect("the client understands it");
         assert_eq!(guard.check(&url), Err(Forbidden::Scheme(url.scheme().to_owned())));
     }
@@ -53,15 +118,29 @@ fn forbidden_urls_are_refused_in_every_spelling() {
 fn public_urls_are_let_through() {
     let closed = guard(false, &[]);
     for url in [
-        "https://hooks.example.com/tributary", "https://hooks.example.com:8443/a?b=c", "https://1.1.1.1/",
-        "https://8.8.8.8:443/", "https://134744072/", "https://[2606:4700::1111]/", "https://[::ffff:8.8.8.8]/",
-        "https://EXAMPLE.com./", "https://bücher.example/", "https://172.32.0.1/", "https://11.0.0.1/",
-        "https://100.128.0.1/", "https://192.169.0.1/",
+        "https://hooks.example.com/tributary",
+        "https://hooks.example.com:8443/a?b=c",
+        "https://1.1.1.1/",
+        "https://8.8.8.8:443/",
+        "https://134744072/",
+        "https://[2606:4700::1111]/",
+        "https://[::ffff:8.8.8.8]/",
+        "https://EXAMPLE.com./",
+        "https://bücher.example/",
+        "https://172.32.0.1/",
+        "https://11.0.0.1/",
+        "https://100.128.0.1/",
+        "https://192.169.0.1/",
     ] {
         assert_eq!(closed.check(&url.parse().expect("it is a URL")), Ok(()), "{url}");
     }
     let open = guard(true, &["10.250.0.0/24", "127.0.0.1/32"]);
-    for url in ["http://example.com/", "http://10.250.0.1:8090/", "http://127.0.0.1:1/", "https://[::ffff:10.250.0.9]/"] {
+    for url in [
+        "http://example.com/",
+        "http://10.250.0.1:8090/",
+        "http://127.0.0.1:1/",
+        "https://[::ffff:10.250.0.9]/",
+    ] {
         assert_eq!(open.check(&url.parse().expect("it is a URL")), Ok(()), "{url}");
     }
 }
@@ -70,7 +149,10 @@ fn public_urls_are_let_through() {
 async fn a_name_leads_only_to_the_addresses_that_were_checked() {
     let guard = guard(false, &[]);
     let addresses = resolve(&guard, "public.example").await.expect("both are public");
-    assert_eq!(addresses, ["93.184.215.14".parse::<IpAddr>().unwrap(), "2606:2800:21f:cb07::1".parse().unwrap()]);
+    assert_eq!(
+        addresses,
+        ["93.184.215.14".parse::<IpAddr>().unwrap(), "2606:2800:21f:cb07::1".parse().unwrap()]
+    );
 }
 
 #[tokio::test]

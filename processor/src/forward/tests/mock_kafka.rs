@@ -41,7 +41,8 @@ impl Mock {
         let producer: BaseProducer = self.client().create().expect("a producer");
         for number in 0..n_events {
             let (payload, key) = (purchase(number, number as f64), format!("key {number}"));
-            let record = BaseRecord::to("shop.ios").partition((number % 3) as i32).key(&key).payload(&payload);
+            let record =
+                BaseRecord::to("shop.ios").partition((number % 3) as i32).key(&key).payload(&payload);
             producer.send(record).expect("it is queued");
         }
         producer.flush(Duration::from_secs(20)).expect("it is written");
@@ -69,8 +70,13 @@ impl Mock {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range("shop.ios", 0, 2);
         let committed = consumer.committed_offsets(partitions, Duration::from_secs(20)).expect("an answer");
-        let without_time = |metadata: &str| metadata.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
-        committed.elements().iter().map(|element| (element.offset(), without_time(element.metadata()))).collect()
+        let without_time =
+            |metadata: &str| metadata.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
+        committed
+            .elements()
+            .iter()
+            .map(|element| (element.offset(), without_time(element.metadata())))
+            .collect()
     }
 
     /// Reads the copies until there are so many; returns keys, events and positions by event id.

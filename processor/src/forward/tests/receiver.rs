@@ -50,7 +50,11 @@ pub(super) struct Book {
 impl Book {
     /// Ids of the deliveries that were taken.
     pub(super) fn taken(&self) -> BTreeSet<String> {
-        self.requests.iter().filter(|request| request.status == 204).map(|request| request.id.clone()).collect()
+        self.requests
+            .iter()
+            .filter(|request| request.status == 204)
+            .map(|request| request.id.clone())
+            .collect()
     }
 
     /// Ids of all requests, repeated ones too.
@@ -70,8 +74,12 @@ impl Receiver {
     pub(super) async fn start(secret: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("this machine has ports");
         let address = listener.local_addr().expect("it listens");
-        let book =
-            Book { requests: Vec::new(), next: VecDeque::new(), otherwise: Answer::Status(204), secret: secret.into() };
+        let book = Book {
+            requests: Vec::new(),
+            next: VecDeque::new(),
+            otherwise: Answer::Status(204),
+            secret: secret.into(),
+        };
         let receiver = Self { address, book: Arc::new(Mutex::new(book)), changed: Arc::default() };
         let router = Router::new().fallback(take).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -92,14 +100,16 @@ impl Receiver {
 
     /// Waits until something holds of what came.
     pub(super) fn wait_until(&self, what: &str, mut holds: impl FnMut(&Book) -> bool) {
-        let waited = self.changed.wait_timeout_while(self.open(), Duration::from_secs(20), |book| !holds(book));
+        let waited =
+            self.changed.wait_timeout_while(self.open(), Duration::from_secs(20), |book| !holds(book));
         let (book, waited) = waited.expect("no test panics with it");
         assert!(!waited.timed_out(), "in vain: {what}; {} requests came", book.requests.len());
     }
 }
 
 async fn take(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let header =
+        |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let answer = {
         let mut book = receiver.open();
         let answer = book.next.pop_front().unwrap_or_else(|| book.otherwise.clone());

@@ -64,7 +64,8 @@ impl Stream {
 
     /// Waits until something holds of the stream.
     pub(super) fn wait_until(&self, what: &str, mut holds: impl FnMut(&State) -> bool) {
-        let waited = self.changed.wait_timeout_while(self.open(), Duration::from_secs(20), |state| !holds(state));
+        let waited =
+            self.changed.wait_timeout_while(self.open(), Duration::from_secs(20), |state| !holds(state));
         assert!(!waited.expect("no test panics with it").1.timed_out(), "in vain: {what}");
     }
 
