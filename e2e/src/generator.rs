@@ -162,8 +162,8 @@ impl Generator {
         let share = self.made as f64 / self.request.events.max(1) as f64;
         let turn = std::f64::consts::TAU;
         let waved = share
-            + 0.55 / (turn * 2.0) * (turn * 2.0 * share).sin()
-            + 0.3 / (turn * 7.0) * (turn * 7.0 * share).sin();
+            + 0.45 / (turn * 2.0) * (turn * 2.0 * share).sin()
+            + 0.25 / (turn * 7.0) * (turn * 7.0 * share).sin();
         let span = (MINUTES * 60_000 - 5_000) as f64;
         self.request.now - MINUTES * 60_000 + (waved * span) as i64 + self.random.below(2_000) as i64
     }

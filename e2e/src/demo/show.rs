@@ -11,6 +11,7 @@ use super::findings::Findings;
 use super::load::PerApp;
 use super::screen::thousands;
 use super::{Demo, NAMESPACE, SAMPLE};
+use crate::environment::settings::CLICKHOUSE_PASSWORD;
 use crate::generator::App;
 use crate::generator::expected::Expected;
 
@@ -143,20 +144,25 @@ impl Demo {
         self.screen.line(&format!("\nEvery number is what the generator says it must be ({seconds} s)."))?;
         let connections = &self.settings.connections;
         let (kubectl, kubeconfig) = (&connections.kubectl, &connections.kubeconfig);
-        let address =
-            format!("'{}/?user={}&password=…'", connections.clickhouse_url, connections.clickhouse_user);
-        let lines = [
-            "\nTo try next:".to_owned(),
-            format!("   export KUBECONFIG={kubeconfig}; alias kubectl={kubectl}"),
-            "   kubectl get ap,evs,fwd -A                                     the three kinds, and how they are".to_owned(),
-            format!("   kubectl -n {NAMESPACE} describe ap ios                                conditions and Events"),
-            "   kubectl apply -f manifests/samples/invalid/                   mistakes, and what they are told".to_owned(),
-            format!("   kubectl apply -f {SAMPLE}/3-pipelines.yaml      change a line before; watch it heal"),
-            format!("   curl {address} -d 'SELECT * FROM shop.ios LIMIT 3 FORMAT Vertical'"),
-            "   make down                                                     takes the environment away".to_owned(),
+        // The development password guards nothing; anybody else's is not for the screen.
+        let password = match connections.clickhouse_password.as_str() {
+            CLICKHOUSE_PASSWORD => CLICKHOUSE_PASSWORD,
+            _ => "…",
+        };
+        let (url, user) = (&connections.clickhouse_url, &connections.clickhouse_user);
+        let address = format!("'{url}/?user={user}&password={password}'");
+        let steps = [
+            ("kubectl get ap,evs,fwd -A".to_owned(), "the three kinds, and how they are"),
+            (format!("kubectl -n {NAMESPACE} describe ap ios"), "conditions and Events"),
+            ("kubectl apply -f manifests/samples/invalid/".to_owned(), "mistakes, and what each is told"),
+            (format!("kubectl apply -f {SAMPLE}/3-pipelines.yaml"), "after changing a line in it"),
+            (format!("curl {address} -d 'SELECT * FROM shop.ios LIMIT 3 FORMAT Vertical'"), ""),
+            ("make down".to_owned(), "takes the environment away"),
         ];
-        for line in lines {
-            self.screen.line(&line)?;
+        self.screen.line("\nTo try next:")?;
+        self.screen.line(&format!("   export KUBECONFIG={kubeconfig}; alias kubectl={kubectl}"))?;
+        for (command, what) in steps {
+            self.screen.line(format!("   {command:<58}  {what}").trim_end())?;
         }
         Ok(())
     }
