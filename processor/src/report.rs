@@ -188,22 +188,24 @@ impl State {
             return Some(refused.clone());
         }
         if !self.is_joined {
-            let seconds = now.saturating_duration_since(self.started).as_secs();
+            if now.saturating_duration_since(self.started) < PATIENCE {
+                return Some((Reason::Progressing, "the processor is joining the consumer group".to_owned()));
+            }
+            // No running number in a message: it stands in a condition, and each change of one is a write.
+            let reason = self.source.as_ref().map_or(Reason::KafkaUnreachable, |problem| problem.reason);
             let message = format!(
-                "the consumer group was not joined in {seconds} s; is Kafka reachable, and is there the topic?"
+                "the consumer group was not joined within {} s; check that Kafka is reachable and the topic is there",
+                PATIENCE.as_secs()
             );
-            let reason = if now.saturating_duration_since(self.started) >= PATIENCE {
-                self.source.as_ref().map_or(Reason::KafkaUnreachable, |problem| problem.reason)
-            } else {
-                Reason::Progressing
-            };
             return Some((reason, message));
         }
         let stands_still =
             self.lag > 0 && !self.is_paused && now.saturating_duration_since(self.read_at) >= STANDSTILL;
         stands_still.then(|| {
-            let message =
-                format!("{} records wait and none was read for {} s", self.lag, STANDSTILL.as_secs());
+            let message = format!(
+                "records wait and none was read for {} s; check Kafka and the processor's log",
+                STANDSTILL.as_secs()
+            );
             (Reason::KafkaUnreachable, message)
         })
     }
