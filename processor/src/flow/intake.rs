@@ -24,7 +24,7 @@ use crate::source::{Change, Message, Reader};
 
 const TRIES: usize = 3;
 /// Buffers kept for the next batch; more would hold memory that nobody uses.
-const KEPT_BUFFERS: usize = 3;
+const KEPT_BUFFERS: usize = 2;
 
 /// All that the reading thread needs to take a record.
 pub(super) struct Intake {
@@ -108,6 +108,11 @@ impl Intake {
     /// Returns empty buffers.
     pub(super) fn buffer(&mut self) -> Rows {
         self.buffers.pop().unwrap_or_else(|| self.taker.line.rows())
+    }
+
+    /// Gives the memory of unused buffers back.
+    pub(super) fn forget_buffers(&mut self) {
+        self.buffers = Vec::new();
     }
 
     /// Takes buffers back.

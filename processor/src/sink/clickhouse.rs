@@ -23,6 +23,8 @@ pub mod verdict;
 
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Bytes compressed and sent at once.
+const PIECE: usize = 1 << 20;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// User and password; they change while the process runs.
@@ -82,7 +84,10 @@ impl ClickHouseSink {
             .with_setting("max_partitions_per_insert_block", "0")
             .with_setting("type_json_skip_duplicated_paths", "1")
             .with_setting("input_format_skip_unknown_fields", "0");
-        insert.send(body).await?;
+        // In pieces: each is compressed on its own, so no second copy of the whole is made.
+        for start in (0..body.len()).step_by(PIECE) {
+            insert.send(body.slice(start..body.len().min(start + PIECE))).await?;
+        }
         insert.end().await
     }
 

@@ -58,6 +58,7 @@ impl Connection {
             // How soon partitions that were added are read.
             .set("topic.metadata.refresh.interval.ms", "10000")
             .set("queued.max.messages.kbytes", "16384")
+            .set("fetch.max.bytes", "8388608")
             .set("fetch.queue.backoff.ms", "20")
             .set("allow.auto.create.topics", "false");
         config
