@@ -29,29 +29,57 @@ const UNTAKEN: Duration = Duration::from_secs(20);
 const REVOKE_WAIT: Duration = Duration::from_secs(3);
 
 impl<S: Source, W: Writer> Flow<S, W> {
-    /// Settles the changes that the last poll brought, in order.
+    /// Settles the changes that the last poll brought. What is revoked is given up at once, whatever else is waiting for Kafka: no
+    /// commit may come in between.
     pub(super) fn settle_changes(&mut self, now: Instant) {
-        if self.commit_after.is_some_and(|after| now < after) {
-            return;
+        while let Some(index) =
+            self.intake.changes.iter().position(|change| matches!(change, Change::Revoked { .. }))
+        {
+            if let Some(Change::Revoked { partitions, lost }) = self.intake.changes.remove(index) {
+                self.forget_untaken(&partitions, index);
+                self.give_up(&partitions, lost, now);
+            }
         }
-        while let Some(change) = self.intake.changes.pop_front() {
-            match change {
-                Change::Assigned(_) if self.intake.is_draining => self.decline(),
-                Change::Assigned(partitions) => {
-                    if let Err(error) = self.take_up(&partitions, now) {
-                        self.intake.changes.push_front(Change::Assigned(partitions));
-                        return self.not_taken_up(error, now);
-                    }
-                    self.untaken_since = None;
-                    self.health.joined();
-                }
-                Change::Revoked { partitions, lost } => self.give_up(&partitions, lost, now),
+        let is_waiting = self.commit_after.is_some_and(|after| now < after);
+        while !is_waiting && let Some(Change::Assigned(partitions)) = self.intake.changes.pop_front() {
+            if self.intake.is_draining {
+                self.decline();
+                continue;
             }
-            let numbers = self.numbers();
-            self.health.partitions(&numbers);
-            if self.intake.all().all(|partition| partition.refused.is_none()) {
-                self.health.nothing_refused();
+            if let Err(error) = self.take_up(&partitions, now) {
+                self.intake.changes.push_front(Change::Assigned(partitions));
+                return self.not_taken_up(error, now);
             }
+            self.untaken_since = None;
+            self.health.joined();
+            self.show_partitions();
+        }
+    }
+
+    /// Takes revoked partitions out of assignments that still wait. The group wants to hear that they were taken up, and given up.
+    fn forget_untaken(&mut self, revoked: &[i32], before: usize) {
+        let mut untaken = Vec::new();
+        for change in self.intake.changes.iter_mut().take(before) {
+            if let Change::Assigned(partitions) = change {
+                untaken.extend(
+                    partitions
+                        .extract_if(.., |partition| revoked.contains(partition))
+                        .map(|partition| (partition, 0)),
+                );
+            }
+        }
+        if !untaken.is_empty()
+            && let Err(error) = self.source.start(&untaken)
+        {
+            self.source_failed(error);
+        }
+    }
+
+    fn show_partitions(&mut self) {
+        let numbers = self.numbers();
+        self.health.partitions(&numbers);
+        if self.intake.all().all(|partition| partition.refused.is_none()) {
+            self.health.nothing_refused();
         }
     }
 
@@ -207,6 +235,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         if let Err(error) = self.source.release(numbers) {
             self.source_failed(error);
         }
+        self.show_partitions();
     }
 
     /// Gives a try under way the chance to end, so that the next owner need not repeat it.
