@@ -84,7 +84,7 @@ contracts: up
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
-	$(WITH_ENVIRONMENT) cargo test --package e2e
+	$(WITH_ENVIRONMENT) cargo test --package e2e -- --test-threads=8
 
 generate: ## Rewrites every generated and golden file.
 	-UPDATE=1 cargo test

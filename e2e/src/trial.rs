@@ -5,9 +5,11 @@
 //! The namespace and its data are deleted at the end, by `deletionPolicy: Delete`.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -75,7 +77,9 @@ fn run<Fut: Future<Output = Result<()>>>(
             let _shared = if alone { None } else { Some(ENVIRONMENT.read().await) };
             let _exclusive = if alone { Some(ENVIRONMENT.write().await) } else { None };
             let prepared = std::sync::Arc::new(Trial::prepare(name).await?);
-            let outcome = trial(std::sync::Arc::clone(&prepared)).await;
+            // A failed assertion is told and cleared up like any other failure.
+            let tried = AssertUnwindSafe(trial(std::sync::Arc::clone(&prepared))).catch_unwind().await;
+            let outcome = tried.unwrap_or_else(|_| Err(anyhow!("an assertion failed; it is printed above")));
             let outcome = match outcome {
                 Ok(()) => Ok(()),
                 Err(error) => Err(anyhow!(
@@ -187,6 +191,14 @@ impl Trial {
         K: Reported + kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
     {
         wait::ready(&self.api::<K>(), name, PATIENCE).await
+    }
+
+    /// Waits until an object is Ready for its spec of now, where that takes longer than usual.
+    pub async fn ready_within<K>(&self, name: &str, limit: Duration) -> Result<K>
+    where
+        K: Reported + kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        wait::ready(&self.api::<K>(), name, limit).await
     }
 
     /// Waits until a condition of an object has a reason, and returns the condition's message.

@@ -1,5 +1,7 @@
 //! Kafka or ClickHouse away, or refusing the password: a condition says which and what to do, and all heals by itself.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use crds::AnalyticsPipeline;
 use e2e::environment::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, KAFKA_SASL_PORT};
