@@ -72,6 +72,8 @@ fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
             ensure!(message.contains("password"), "the message says what to do: {message}");
             install::upgrade(&trial.cluster, &trial.connections, &behind_password(CLICKHOUSE_PASSWORD))
                 .await?;
+            // The new password travels: Secret, the operator's file, the processors' Secret, their file.
+            trial.ready_within::<AnalyticsPipeline>("clicks", Duration::from_secs(300)).await?;
             goes_on(&trial).await
         }
         .await;
