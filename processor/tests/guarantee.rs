@@ -389,6 +389,8 @@ async fn what_is_not_acknowledged_at_sigterm_is_written_first() {
     assert_eq!(child.terminate(), Some(0));
     let mut child = ground.start();
     ground.wait_until_settled(&mut child, Duration::from_secs(60)).await;
+    // What was drained is settled already; the successor says so before it has joined.
+    wait_for_page(ground.port, "/readyz", "ok").await;
     let (status, text) = page(ground.port, "/status").await;
     assert!(status == 200 && text.contains("\"ready\":true"), "{text}");
     let (_, metrics) = page(ground.port, "/metrics").await;
