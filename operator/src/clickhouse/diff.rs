@@ -91,7 +91,7 @@ impl fmt::Display for ColumnConflict {
         if *is_sorted_by {
             write!(formatter, "the type of a column in spec.clickhouse.orderBy cannot change: ")?;
         }
-        write!(formatter, "set the field's type back to {actual}, or give the new field another `column`")
+        write!(formatter, "set the field's type back to {actual}, or give the new field another name")
     }
 }
 

@@ -115,8 +115,8 @@ fn types_that_do_not_fit_are_named_all_at_once() {
         problem.to_string(),
         "column `event` of table `shop.ios` is Enum8('a' = 1) and the schemas need LowCardinality(String); the type of a \
          column in spec.clickhouse.orderBy cannot change: set the field's type back to Enum8('a' = 1), or give the new field \
-         another `column`; column `amount` of table `shop.ios` is String and the schemas need Int32; set the field's type back \
-         to String, or give the new field another `column`"
+         another name; column `amount` of table `shop.ios` is String and the schemas need Int32; set the field's type back \
+         to String, or give the new field another name"
     );
 }
 
