@@ -86,6 +86,15 @@ impl Forwarding {
     }
 }
 
+impl Drop for Forwarding {
+    fn drop(&mut self) {
+        if self.manifests.starts_with(std::env::temp_dir()) {
+            // What is left of a copy in the folder for such things harms nobody.
+            drop(std::fs::remove_dir_all(&self.manifests));
+        }
+    }
+}
+
 /// The signing secret that the sample's rule names.
 fn secret(sample: &Path) -> Result<String> {
     let objects = read_manifests(sample)?;
