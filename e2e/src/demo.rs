@@ -7,7 +7,6 @@
 mod findings;
 mod forwarding;
 mod load;
-mod screen;
 mod show;
 mod stage;
 
@@ -23,7 +22,7 @@ use crate::install;
 use crate::kafka::Kafka;
 
 use forwarding::Forwarding;
-use screen::Screen;
+use crate::screen::Screen;
 
 /// Namespace of the sample.
 const NAMESPACE: &str = "shop";

@@ -29,3 +29,11 @@ mod oci;
 mod parts;
 mod prerequisites;
 mod process;
+
+use nix::unistd::Pid;
+
+/// The process of a part of the environment, while it runs on this machine.
+#[must_use]
+pub fn process_of(settings: &settings::Settings, part: &str) -> Option<Pid> {
+    process::find(settings, part).map(|found| Pid::from_raw(found.pid))
+}

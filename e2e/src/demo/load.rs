@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
-use super::screen::thousands;
+use crate::screen::thousands;
 use super::{Demo, NAMESPACE};
 use crate::clickhouse::table;
 use crate::generator::expected::Expected;

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::findings::Findings;
 use super::load::PerApp;
-use super::screen::thousands;
+use crate::screen::thousands;
 use super::{Demo, NAMESPACE, SAMPLE};
 use crate::environment::settings::CLICKHOUSE_PASSWORD;
 use crate::generator::App;
