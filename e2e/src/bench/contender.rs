@@ -108,6 +108,11 @@ pub trait Contender: Send + Sync {
         0
     }
 
+    /// Whether ClickHouse is killed when it is killed.
+    fn needs_own_server(&self) -> bool {
+        false
+    }
+
     /// Starts it, for the first time or again.
     async fn start(&self, task: &Task) -> Result<Mover>;
 

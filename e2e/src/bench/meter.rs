@@ -64,7 +64,12 @@ impl Meter {
         Self { watched, begun, mover_peak: 0 }
     }
 
-    /// Forgets what the mover has spent so far: it has warmed up.
+    /// Looks at a mover that has just been started.
+    pub fn watch(&mut self, mover: Option<Pid>) {
+        self.watched.mover = mover;
+    }
+
+    /// Forgets what was spent so far: the mover has warmed up.
     pub fn begin_anew(&mut self) {
         self.begun = read(&self.watched);
     }

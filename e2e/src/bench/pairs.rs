@@ -9,8 +9,9 @@ use serde::Serialize;
 /// The order of the contenders, by their number, for each round: forth, back, forth …
 #[must_use]
 pub fn order(contenders: usize, rounds: usize) -> Vec<Vec<usize>> {
-    let forth = || (0..contenders);
-    (0..rounds).map(|round| if round.is_multiple_of(2) { forth().collect() } else { forth().rev().collect() }).collect()
+    let forth: Vec<usize> = (0..contenders).collect();
+    let back: Vec<usize> = forth.iter().rev().copied().collect();
+    (0..rounds).map(|round| if round.is_multiple_of(2) { forth.clone() } else { back.clone() }).collect()
 }
 
 /// Middle and ends of several numbers.

@@ -43,6 +43,10 @@ impl Contender for KafkaEngine {
         Done::Counts(Letters::Table)
     }
 
+    fn needs_own_server(&self) -> bool {
+        true
+    }
+
     async fn start(&self, task: &Task) -> Result<Mover> {
         // Reading begins with the first view, and what is read before the second one exists would be missed there. So the views are
         // made over a queue of no topic, which the true one then replaces.
