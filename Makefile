@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate
+.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate bench
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -85,6 +85,11 @@ contracts: up
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
 	$(WITH_ENVIRONMENT) cargo test --package e2e -- --test-threads=8
+
+bench: up ## Measures the processor against its peers, side by side (QUICK=1: a short look; docs/benchmarks.md has the rest).
+	cargo build --release --package processor
+	cargo build --release --package e2e --features baselines --bin bench --bin baseline
+	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick)
 
 generate: ## Rewrites every generated and golden file.
 	-UPDATE=1 cargo test

@@ -142,8 +142,14 @@ impl Bench {
             match contender.prepare(&surroundings) {
                 Ok(version) => {
                     screen.line(&format!("   {name:<16} {} ({version})", contender.title()))?;
-                    let (title, warms_up) = (contender.title(), contender.warm_up() > 0);
-                    entries.push(Entry { name, title, version, configuration: String::new(), warms_up });
+                    entries.push(Entry {
+                        name,
+                        title: contender.title(),
+                        version,
+                        configuration: String::new(),
+                        workload: contender.workload(),
+                        warms_up: contender.warm_up() > 0,
+                    });
                     contenders.push(contender);
                 }
                 Err(why) => {
@@ -172,19 +178,25 @@ impl Bench {
         self.kill_all().await
     }
 
-    /// Each contender in pairs with ours.
+    /// Each contender in pairs with ours, on the events that it can do.
     async fn main_workload(&mut self) -> Result<()> {
-        let loaded = self.load(&Workload::MAIN, self.report.plan.events).await?;
         let (ours, others) = self.contenders.split_first().context("ours is missing")?;
-        let pairs: Vec<_> = others.iter().map(|other| vec![Arc::clone(ours), Arc::clone(other)]).collect();
-        let rounds = self.report.plan.rounds;
-        if pairs.is_empty() {
-            self.rounds(&[Arc::clone(ours)], &loaded, (rounds, "alone")).await?;
+        let (ours, others) = (Arc::clone(ours), others.to_vec());
+        let mut workloads = vec![Workload::MAIN];
+        workloads.extend(others.iter().map(|other| other.workload()).find(|workload| *workload != Workload::MAIN));
+        for workload in workloads {
+            let loaded = self.load(&workload, self.report.plan.events).await?;
+            let rounds = self.report.plan.rounds;
+            let here: Vec<_> = others.iter().filter(|other| other.workload() == workload).collect();
+            if here.is_empty() {
+                self.rounds(&[Arc::clone(&ours)], &loaded, (rounds, "alone")).await?;
+            }
+            for other in here {
+                self.rounds(&[Arc::clone(&ours), Arc::clone(other)], &loaded, (rounds, other.name())).await?;
+            }
+            self.ground.kafka.delete_topic(&loaded.topic).await?;
         }
-        for pair in pairs {
-            self.rounds(&pair, &loaded, (rounds, pair[1].name())).await?;
-        }
-        self.ground.kafka.delete_topic(&loaded.topic).await
+        Ok(())
     }
 
     /// Ours and the baselines on everything else.

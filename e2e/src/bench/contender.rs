@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use super::process::Process;
 use super::table::TableName;
 use super::topic::Loaded;
+use super::workload::Workload;
 use crate::clickhouse::ClickHouse;
 use crate::environment::settings::Settings;
 
@@ -96,6 +97,11 @@ pub trait Contender: Send + Sync {
 
     /// What it is told, word for word.
     fn configuration(&self, task: &Task) -> Result<String>;
+
+    /// The events that it is compared with ours on.
+    fn workload(&self) -> Workload {
+        Workload::MAIN
+    }
 
     /// How it is seen that it has done its work.
     fn done(&self) -> Done {

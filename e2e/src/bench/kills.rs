@@ -16,7 +16,6 @@ use super::contender::{Contender, Mover, Task};
 use super::ground::Ground;
 use super::server::Server;
 use super::topic::{Loaded, PARTITIONS, Pace, send};
-use super::workload::Workload;
 use super::workload::generator::{Expected, Generator};
 use crate::clickhouse::Count;
 use crate::generator::random::Random;
@@ -87,7 +86,8 @@ async fn begin(
 ) -> Result<JoinHandle<Result<(Task, Losses)>>> {
     let topic = ground.name("killed-events");
     ground.kafka.create_topic(&topic, PARTITIONS).await?;
-    let loaded = Loaded { topic: topic.clone(), workload: Workload::MAIN, expected: Expected::default() };
+    let workload = contender.workload();
+    let loaded = Loaded { topic: topic.clone(), workload, expected: Expected::default() };
     let server = if contender.needs_own_server() {
         Some(Server::start(&ground.settings, &ground.folder.join("runs").join(&topic)).await?)
     } else {
@@ -101,9 +101,9 @@ async fn begin(
     let enough = Arc::new(AtomicBool::new(false));
     let (kafka, stop) = (ground.kafka.clone(), Arc::clone(&enough));
     let sending = tokio::task::spawn_blocking(move || {
-        let mut generator = Generator::new(&Workload::MAIN, seed)?;
+        let mut generator = Generator::new(&workload, seed)?;
         let pace = Pace { events: u64::MAX, rate: Some(RATE), enough: &stop };
-        send(&kafka, (&topic, Workload::MAIN.compression), &mut generator, &pace)
+        send(&kafka, (&topic, workload.compression), &mut generator, &pace)
     });
     let contender = Arc::clone(contender);
     Ok(tokio::spawn(async move { lane.run(contender.as_ref(), sending, &enough).await }))

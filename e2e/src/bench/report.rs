@@ -24,6 +24,8 @@ pub struct Entry {
     pub version: String,
     /// What it was told, word for word.
     pub configuration: String,
+    /// The events that it was compared on.
+    pub workload: Workload,
     /// Whether events that warm it up are left out.
     pub warms_up: bool,
 }

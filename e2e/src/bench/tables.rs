@@ -19,9 +19,9 @@ pub(super) fn main(report: &Report) -> Rows {
     let head = ["", "mover, µs", "ClickHouse, µs", "broker, µs", "events/s", "memory, MB", "mover / ours", "with ClickHouse / ours"];
     let mut rows = vec![words(&head)];
     for entry in &report.entries {
-        let number = |number: fn(&Outcome) -> f64| report.spread(entry.name, &Workload::MAIN, number);
+        let number = |number: fn(&Outcome) -> f64| report.spread(entry.name, &entry.workload, number);
         let times = |number: fn(&Outcome) -> f64| {
-            if entry.name == OURS { None } else { report.against_ours(entry.name, &Workload::MAIN, number) }
+            if entry.name == OURS { None } else { report.against_ours(entry.name, &entry.workload, number) }
         };
         rows.push(vec![
             entry.name.to_owned(),

@@ -16,13 +16,14 @@ use anyhow::{Context, Result, anyhow};
 use crds::columns::{Column, table_columns};
 use crds::event_schema::EventSchemaSpec;
 use crds::schema::Schema;
+use serde::Serialize;
 
 /// The type of every event.
 pub const EVENT: &str = "purchase";
 const SCHEMA: &str = include_str!("../../bench/schema.yaml");
 
 /// How large an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
 pub enum Size {
     /// About 500 bytes, 15 fields.
     Small,
@@ -31,7 +32,7 @@ pub enum Size {
 }
 
 /// How the fields of an event lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
 pub enum Shape {
     /// All in one object: `order_id`.
     Flat,
@@ -40,7 +41,7 @@ pub enum Shape {
 }
 
 /// How the producer compresses its batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Compression {
     /// As most do.
     Lz4,
@@ -49,7 +50,7 @@ pub enum Compression {
 }
 
 /// Which events a topic holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Workload {
     /// How large they are.
     pub size: Size,
