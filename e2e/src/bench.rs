@@ -99,9 +99,25 @@ pub async fn run(settings: Settings) -> Result<bool> {
 impl Settings {
     fn plan(&self) -> Plan {
         let plan = if self.quick {
-            Plan { quick: true, events: 800_000, other_events: 200_000, rounds: 2, other_rounds: 1, kills: 4, seed: 0 }
+            Plan {
+                quick: true,
+                events: 800_000,
+                other_events: 200_000,
+                rounds: 2,
+                other_rounds: 1,
+                kills: 4,
+                seed: 0,
+            }
         } else {
-            Plan { quick: false, events: 2_000_000, other_events: 500_000, rounds: 5, other_rounds: 5, kills: 20, seed: 0 }
+            Plan {
+                quick: false,
+                events: 2_000_000,
+                other_events: 500_000,
+                rounds: 5,
+                other_rounds: 5,
+                kills: 20,
+                seed: 0,
+            }
         };
         Plan {
             events: self.events.unwrap_or(plan.events),
@@ -183,7 +199,8 @@ impl Bench {
         let (ours, others) = self.contenders.split_first().context("ours is missing")?;
         let (ours, others) = (Arc::clone(ours), others.to_vec());
         let mut workloads = vec![Workload::MAIN];
-        workloads.extend(others.iter().map(|other| other.workload()).find(|workload| *workload != Workload::MAIN));
+        workloads
+            .extend(others.iter().map(|other| other.workload()).find(|workload| *workload != Workload::MAIN));
         for workload in workloads {
             let loaded = self.load(&workload, self.report.plan.events).await?;
             let rounds = self.report.plan.rounds;

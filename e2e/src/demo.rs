@@ -21,8 +21,8 @@ use crate::connections::Connections;
 use crate::install;
 use crate::kafka::Kafka;
 
-use forwarding::Forwarding;
 use crate::screen::Screen;
+use forwarding::Forwarding;
 
 /// Namespace of the sample.
 const NAMESPACE: &str = "shop";

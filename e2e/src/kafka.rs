@@ -248,10 +248,7 @@ pub(crate) fn finish(producer: &BaseProducer<Failures>, topic: &str) -> Result<(
 }
 
 /// Hands a record over, and waits while the producer has no room for it.
-pub(crate) fn hand_over(
-    producer: &BaseProducer<Failures>,
-    record: BaseRecord<'_, [u8], [u8]>,
-) -> Result<()> {
+pub(crate) fn hand_over(producer: &BaseProducer<Failures>, record: BaseRecord<'_, [u8], [u8]>) -> Result<()> {
     let topic = record.topic;
     let mut outgoing = record;
     while let Err((error, refused)) = producer.send(outgoing) {

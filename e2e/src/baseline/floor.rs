@@ -72,7 +72,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     let text = serde_json::to_string(&report).context("writing the report")?;
     let draft = settings.report.with_extension("draft");
     std::fs::write(&draft, text).with_context(|| format!("writing {}", draft.display()))?;
-    std::fs::rename(&draft, &settings.report).with_context(|| format!("writing {}", settings.report.display()))
+    std::fs::rename(&draft, &settings.report)
+        .with_context(|| format!("writing {}", settings.report.display()))
 }
 
 /// Decodes one event and adds it to the columns; false when it does not decode.
@@ -87,7 +88,11 @@ fn filler(size: Size, shape: Shape) -> Filler {
     }
 }
 
-fn fill<'a, E: Deserialize<'a> + Fill>(payload: &'a [u8], position: Position<'_>, columns: &mut Columns) -> bool {
+fn fill<'a, E: Deserialize<'a> + Fill>(
+    payload: &'a [u8],
+    position: Position<'_>,
+    columns: &mut Columns,
+) -> bool {
     match sonic_rs::from_slice::<E>(payload) {
         Ok(event) => {
             columns.add(&event, position);

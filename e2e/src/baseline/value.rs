@@ -106,7 +106,18 @@ impl Service {
             .context("making a Kafka producer")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (rows, opened) = (Vec::new(), Instant::now());
-        Ok(Self { config, schema, consumer, letters, clickhouse, runtime, rows, n_rows: 0, n_letters: 0, opened })
+        Ok(Self {
+            config,
+            schema,
+            consumer,
+            letters,
+            clickhouse,
+            runtime,
+            rows,
+            n_rows: 0,
+            n_letters: 0,
+            opened,
+        })
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -121,12 +132,14 @@ impl Service {
         );
         let rows = std::mem::take(&mut self.rows);
         if !rows.is_empty() {
-            self.runtime.block_on(async {
-                let mut insert = self.clickhouse.insert_formatted_with(sql).with_setting("async_insert", "0");
-                insert.send(rows.into()).await?;
-                insert.end().await
-            })
-            .context("inserting")?;
+            self.runtime
+                .block_on(async {
+                    let mut insert =
+                        self.clickhouse.insert_formatted_with(sql).with_setting("async_insert", "0");
+                    insert.send(rows.into()).await?;
+                    insert.end().await
+                })
+                .context("inserting")?;
         }
         self.letters.flush(Duration::from_secs(60)).context("sending dead letters")?;
         self.consumer.commit_consumer_state(CommitMode::Sync).context("committing")?;

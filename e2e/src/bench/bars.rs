@@ -100,7 +100,14 @@ mod tests {
     fn report(outcomes: Vec<Outcome>) -> Report {
         let plan =
             Plan { quick: true, events: 0, other_events: 0, rounds: 0, other_rounds: 0, kills: 0, seed: 0 };
-        Report { machine: Vec::new(), plan, entries: Vec::new(), absent: Vec::new(), outcomes, losses: Vec::new() }
+        Report {
+            machine: Vec::new(),
+            plan,
+            entries: Vec::new(),
+            absent: Vec::new(),
+            outcomes,
+            losses: Vec::new(),
+        }
     }
 
     fn verdicts(report: &Report) -> Vec<&'static str> {
@@ -117,7 +124,10 @@ mod tests {
             run("kafka-engine", "kafka-engine", 0.0, 31.0),
         ];
         let verdicts = verdicts(&report(outcomes));
-        assert_eq!(verdicts, ["not reached", "reached", "reached", "not measured", "reached", "not measured"]);
+        assert_eq!(
+            verdicts,
+            ["not reached", "reached", "reached", "not measured", "reached", "not measured"]
+        );
     }
 
     #[test]

@@ -19,7 +19,8 @@ impl Bench {
         if kills == 0 {
             return Ok(());
         }
-        self.screen.step(&format!("Kill each contender {kills} times with -9 while events keep coming"), "")?;
+        self.screen
+            .step(&format!("Kill each contender {kills} times with -9 while events keep coming"), "")?;
         let writers = self.contenders.iter().filter(|contender| contender.done() != Done::OwnWord);
         for contender in writers.cloned().collect::<Vec<Arc<dyn Contender>>>() {
             let name = contender.name();

@@ -55,7 +55,12 @@ struct Lane {
 }
 
 /// Kills a contender so many times.
-pub async fn kill(ground: &mut Ground, contender: &Arc<dyn Contender>, kills: u64, seed: u64) -> Result<Losses> {
+pub async fn kill(
+    ground: &mut Ground,
+    contender: &Arc<dyn Contender>,
+    kills: u64,
+    seed: u64,
+) -> Result<Losses> {
     let lanes = LANES.min(kills);
     let mut running = Vec::new();
     for lane in 0..lanes {
@@ -180,7 +185,12 @@ impl Lane {
     }
 
     /// Waits until all rows are there, or nothing comes any more.
-    async fn settled(&self, contender: &dyn Contender, mut mover: Mover, wanted: u64) -> Result<(Count, Mover)> {
+    async fn settled(
+        &self,
+        contender: &dyn Contender,
+        mut mover: Mover,
+        wanted: u64,
+    ) -> Result<(Count, Mover)> {
         let (mut last, mut changed) = (self.count().await?, Instant::now());
         while last.positions < wanted && changed.elapsed() < QUIET {
             tokio::time::sleep(INTERVAL).await;

@@ -16,7 +16,8 @@ pub(super) async fn describe(ground: &Ground) -> Vec<(String, String)> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned());
     let memory = after(&read("/proc/meminfo"), "MemTotal");
-    let gibibytes = memory.and_then(|text| text.split(' ').next()?.parse::<u64>().ok()).unwrap_or_default() >> 20;
+    let gibibytes =
+        memory.and_then(|text| text.split(' ').next()?.parse::<u64>().ok()).unwrap_or_default() >> 20;
     let mut lines = vec![
         ("machine".to_owned(), format!("{cores} cores of {processor}, {gibibytes} GiB of memory")),
         ("kernel".to_owned(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
@@ -42,5 +43,7 @@ pub(super) async fn describe(ground: &Ground) -> Vec<(String, String)> {
 fn kafka_version(ground: &Ground) -> Option<String> {
     let jars = std::fs::read_dir(ground.settings.cache.join("kafka/lib")).ok()?;
     let names = jars.filter_map(|jar| jar.ok()?.file_name().into_string().ok());
-    names.filter_map(|name| Some(name.strip_prefix("kafka-clients-")?.strip_suffix(".jar")?.to_owned())).next()
+    names
+        .filter_map(|name| Some(name.strip_prefix("kafka-clients-")?.strip_suffix(".jar")?.to_owned()))
+        .next()
 }

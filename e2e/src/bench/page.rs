@@ -94,7 +94,13 @@ fn remarks(out: &mut String, report: &Report) -> Result<()> {
     if !void.is_empty() {
         writeln!(out, "\n### Void runs\n")?;
         for run in void {
-            writeln!(out, "- {} ({}): {}", run.contender, run.workload, run.faults.join("; ").replace('\n', " "))?;
+            writeln!(
+                out,
+                "- {} ({}): {}",
+                run.contender,
+                run.workload,
+                run.faults.join("; ").replace('\n', " ")
+            )?;
         }
     }
     if !report.absent.is_empty() {

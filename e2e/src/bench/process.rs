@@ -95,7 +95,8 @@ impl Process {
     /// Ends all of the session at once, as a node's failure does.
     pub fn kill(&mut self) {
         loop {
-            let alive: Vec<Pid> = host::session(self.pid()).into_iter().filter(|pid| !host::has_ended(*pid)).collect();
+            let alive: Vec<Pid> =
+                host::session(self.pid()).into_iter().filter(|pid| !host::has_ended(*pid)).collect();
             if alive.is_empty() {
                 break;
             }

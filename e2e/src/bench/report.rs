@@ -82,7 +82,12 @@ impl Report {
 
     /// A number of a contender on a workload.
     #[must_use]
-    pub fn spread(&self, contender: &str, workload: &Workload, number: fn(&Outcome) -> f64) -> Option<Spread> {
+    pub fn spread(
+        &self,
+        contender: &str,
+        workload: &Workload,
+        number: fn(&Outcome) -> f64,
+    ) -> Option<Spread> {
         Spread::of(self.runs(contender, workload).map(number))
     }
 

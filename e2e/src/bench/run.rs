@@ -209,17 +209,19 @@ impl Run<'_> {
         let found = match self.contender.done() {
             Done::OwnWord => {
                 let path = self.task.folder.join(REPORT);
-                let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-                let said: serde_json::Value = serde_json::from_str(&text).context("reading the floor's report")?;
+                let text =
+                    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+                let said: serde_json::Value =
+                    serde_json::from_str(&text).context("reading the floor's report")?;
                 let number = |name: &str| said[name].as_u64().unwrap_or_default();
                 // It finds all flaws but the one that only a check finds.
-                let (rows, letters) = (expected.rows + expected.out_of_range, expected.rejected - expected.out_of_range);
+                let (rows, letters) =
+                    (expected.rows + expected.out_of_range, expected.rejected - expected.out_of_range);
                 vec![("decoded", number("decoded"), rows), ("failed", number("failed"), letters)]
             }
             Done::Counts(letters) => {
                 let count = self.task.clickhouse.count(&self.task.table.to_string()).await?;
-                let sql =
-                    format!("SELECT toUInt64(sum(order_amount) * 100) AS n FROM {}", self.task.table);
+                let sql = format!("SELECT toUInt64(sum(order_amount) * 100) AS n FROM {}", self.task.table);
                 vec![
                     ("rows", count.rows, expected.rows),
                     ("positions", count.positions, expected.rows),

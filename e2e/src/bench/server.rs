@@ -103,7 +103,8 @@ impl Server {
         let begun = Instant::now();
         while let Err(error) = self.clickhouse().number("SELECT 1 AS n").await {
             if self.process.has_ended() || begun.elapsed() > START {
-                return Err(error).context(format!("ClickHouse does not start: {}", self.process.last_words()));
+                return Err(error)
+                    .context(format!("ClickHouse does not start: {}", self.process.last_words()));
             }
             tokio::time::sleep(INTERVAL).await;
         }

@@ -16,7 +16,16 @@ pub(super) type Rows = Vec<Vec<String>>;
 /// All contenders on the main workload.
 #[must_use]
 pub(super) fn main(report: &Report) -> Rows {
-    let head = ["", "mover, µs", "ClickHouse, µs", "broker, µs", "events/s", "memory, MB", "mover / ours", "with ClickHouse / ours"];
+    let head = [
+        "",
+        "mover, µs",
+        "ClickHouse, µs",
+        "broker, µs",
+        "events/s",
+        "memory, MB",
+        "mover / ours",
+        "with ClickHouse / ours",
+    ];
     let mut rows = vec![words(&head)];
     for entry in &report.entries {
         let number = |number: fn(&Outcome) -> f64| report.spread(entry.name, &entry.workload, number);

@@ -43,7 +43,12 @@ pub struct Pace<'a> {
 }
 
 /// Makes the topic and fills it.
-pub async fn load(kafka: &Kafka, topic: &str, workload: &Workload, (events, seed): (u64, u64)) -> Result<Loaded> {
+pub async fn load(
+    kafka: &Kafka,
+    topic: &str,
+    workload: &Workload,
+    (events, seed): (u64, u64),
+) -> Result<Loaded> {
     kafka.create_topic(topic, PARTITIONS).await?;
     let (kafka, name, workload) = (kafka.clone(), topic.to_owned(), *workload);
     tokio::task::spawn_blocking(move || {
@@ -101,8 +106,10 @@ impl Ends {
 
     /// Records that a topic of one partition has taken.
     pub fn records(&self, topic: &str) -> Result<u64> {
-        let (first, end) =
-            self.0.fetch_watermarks(topic, 0, PATIENCE).with_context(|| format!("asking for the end of {topic}"))?;
+        let (first, end) = self
+            .0
+            .fetch_watermarks(topic, 0, PATIENCE)
+            .with_context(|| format!("asking for the end of {topic}"))?;
         Ok((end - first).unsigned_abs())
     }
 }

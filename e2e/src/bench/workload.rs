@@ -108,7 +108,8 @@ impl Workload {
 
     /// The schema of the events, as a team would write it.
     pub fn schema(&self) -> Result<EventSchemaSpec> {
-        let mut spec: EventSchemaSpec = serde_yaml::from_str(SCHEMA).context("reading e2e/bench/schema.yaml")?;
+        let mut spec: EventSchemaSpec =
+            serde_yaml::from_str(SCHEMA).context("reading e2e/bench/schema.yaml")?;
         spec.fields.truncate(self.size.fields());
         if self.shape == Shape::Flat {
             for field in &mut spec.fields {
@@ -120,12 +121,14 @@ impl Workload {
 
     /// The schema, understood.
     pub fn understood(&self) -> Result<Schema> {
-        Schema::parse(EVENT, 1, &self.schema()?).map_err(|problems| anyhow!("e2e/bench/schema.yaml: {problems:?}"))
+        Schema::parse(EVENT, 1, &self.schema()?)
+            .map_err(|problems| anyhow!("e2e/bench/schema.yaml: {problems:?}"))
     }
 
     /// The columns of the table, the same for all shapes.
     pub fn columns(&self) -> Result<Vec<Column>> {
-        table_columns(&[self.understood()?]).map_err(|problems| anyhow!("e2e/bench/schema.yaml: {problems:?}"))
+        table_columns(&[self.understood()?])
+            .map_err(|problems| anyhow!("e2e/bench/schema.yaml: {problems:?}"))
     }
 }
 

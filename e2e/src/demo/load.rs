@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::screen::thousands;
 use super::{Demo, NAMESPACE};
 use crate::clickhouse::table;
 use crate::generator::expected::Expected;
 use crate::generator::{App, Generator, Request};
 use crate::host::{self, Usage};
 use crate::kafka::Load;
+use crate::screen::thousands;
 
 /// How long nothing may move before the demo gives up.
 const STANDSTILL: Duration = Duration::from_secs(60);

@@ -9,11 +9,11 @@ use anyhow::Result;
 
 use super::findings::Findings;
 use super::load::PerApp;
-use crate::screen::thousands;
 use super::{Demo, NAMESPACE, SAMPLE};
 use crate::environment::settings::CLICKHOUSE_PASSWORD;
 use crate::generator::App;
 use crate::generator::expected::Expected;
+use crate::screen::thousands;
 
 const SAMPLE_WIDTH: usize = 84;
 

@@ -12,7 +12,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// Appends the row of a record.
-pub(super) fn write(schema: &Schema, message: &impl Message, out: &mut Vec<u8>) -> Result<(), RejectionReason> {
+pub(super) fn write(
+    schema: &Schema,
+    message: &impl Message,
+    out: &mut Vec<u8>,
+) -> Result<(), RejectionReason> {
     let begun = out.len();
     let written = try_write(schema, message, out);
     if written.is_err() {
@@ -96,8 +100,7 @@ fn write_scalar(
             string(text, out);
         }
         ScalarType::Uuid => {
-            let (high, low) =
-                Uuid::parse_str(text()?).map_err(|_| RejectionReason::WrongType)?.as_u64_pair();
+            let (high, low) = Uuid::parse_str(text()?).map_err(|_| RejectionReason::WrongType)?.as_u64_pair();
             out.extend(high.to_le_bytes());
             out.extend(low.to_le_bytes());
         }
@@ -113,7 +116,15 @@ fn write_scalar(
         ScalarType::UInt32 => out.extend(narrow::<u32>(whole()?)?.to_le_bytes()),
         ScalarType::Int32 => out.extend(narrow::<i32>(whole()?)?.to_le_bytes()),
         // Types that the benchmark's schema does not have.
-        _ => return Err(RejectionReason::WrongType),
+        ScalarType::Int8
+        | ScalarType::Int16
+        | ScalarType::Int64
+        | ScalarType::UInt64
+        | ScalarType::Float32
+        | ScalarType::Decimal { .. }
+        | ScalarType::Date
+        | ScalarType::DateTime
+        | ScalarType::DateTime64 { .. } => return Err(RejectionReason::WrongType),
     }
     Ok(())
 }

@@ -34,8 +34,10 @@ struct Kind {
 
 const VECTOR: File = ("vector.yaml", include_str!("../../../bench/installed/vector.yaml"));
 const BENTHOS: File = ("benthos.yaml", include_str!("../../../bench/installed/benthos.yaml"));
-const SINKER: File = ("clickhouse_sinker.json", include_str!("../../../bench/installed/clickhouse_sinker.json"));
-const WORKER: File = ("worker.properties", include_str!("../../../bench/installed/connect-worker.properties"));
+const SINKER: File =
+    ("clickhouse_sinker.json", include_str!("../../../bench/installed/clickhouse_sinker.json"));
+const WORKER: File =
+    ("worker.properties", include_str!("../../../bench/installed/connect-worker.properties"));
 const SINK: File = ("sink.properties", include_str!("../../../bench/installed/connect-sink.properties"));
 
 const KINDS: [Kind; 5] = [
@@ -94,7 +96,10 @@ const PLUGINS: [&str; 4] =
 #[must_use]
 pub fn all(settings: &Settings) -> Vec<Arc<dyn Contender>> {
     let path = settings.path.clone();
-    KINDS.into_iter().map(|kind| Arc::new(Installed { kind, path: path.clone() }) as Arc<dyn Contender>).collect()
+    KINDS
+        .into_iter()
+        .map(|kind| Arc::new(Installed { kind, path: path.clone() }) as Arc<dyn Contender>)
+        .collect()
 }
 
 struct Installed {
@@ -105,7 +110,8 @@ struct Installed {
 impl Installed {
     fn program(&self) -> Result<PathBuf> {
         let folders = || self.path.split(':').filter(|folder| !folder.is_empty()).map(Path::new);
-        let candidates = self.kind.programs.iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
+        let candidates =
+            self.kind.programs.iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
         let found = candidates.into_iter().find(|candidate| candidate.is_file());
         found.with_context(|| format!("there is no {} on the search path", self.kind.programs.join(" or ")))
     }
@@ -153,7 +159,11 @@ impl Contender for Installed {
             entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).any(|name| is_sink(&name))
         };
         if self.kind.name == "kafka-connect" && !PLUGINS.iter().any(holds_sink) {
-            bail!("{} is there, but ClickHouse's sink is in none of {}", program.display(), PLUGINS.join(", "));
+            bail!(
+                "{} is there, but ClickHouse's sink is in none of {}",
+                program.display(),
+                PLUGINS.join(", ")
+            );
         }
         let output = Command::new(&program).arg("--version").output();
         let output = output.with_context(|| format!("running {} --version", program.display()))?;
@@ -162,7 +172,8 @@ impl Contender for Installed {
     }
 
     fn configuration(&self, task: &Task) -> Result<String> {
-        let files = self.kind.files.iter().map(|(name, text)| format!("# {name}\n{}", Self::filled(text, task)));
+        let files =
+            self.kind.files.iter().map(|(name, text)| format!("# {name}\n{}", Self::filled(text, task)));
         Ok(files.collect::<Vec<_>>().join("\n"))
     }
 

@@ -29,7 +29,8 @@ impl Contender for KafkaEngine {
 
     fn prepare(&self, settings: &Settings) -> Result<String> {
         let package = settings.source("clickhouse/package-lock.json");
-        let text = std::fs::read_to_string(&package).with_context(|| format!("reading {}", package.display()))?;
+        let text =
+            std::fs::read_to_string(&package).with_context(|| format!("reading {}", package.display()))?;
         let lock: serde_json::Value = serde_json::from_str(&text).context("reading the pin of libchdb")?;
         let version = lock["packages"]["node_modules/@chdb/lib-linux-x64-gnu"]["version"].as_str();
         Ok(format!("libchdb {}", version.unwrap_or("of an unknown version")))

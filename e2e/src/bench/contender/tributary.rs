@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use crds::analytics_pipeline::{Envelope, UnknownEvents};
 use crds::stream_config::{
-    BatchConfig, ClickHouseConfig, EgressConfig, KafkaConfig, STREAM_CONFIG_VERSION, SchemaVersion, StreamConfig,
-    StreamIdentity,
+    BatchConfig, ClickHouseConfig, EgressConfig, KafkaConfig, STREAM_CONFIG_VERSION, SchemaVersion,
+    StreamConfig, StreamIdentity,
 };
 
 use super::{Contender, Mover, Task};
@@ -99,7 +99,11 @@ fn stream_config(task: &Task) -> Result<StreamConfig> {
             properties: [].into(),
         },
         clickhouse: ClickHouseConfig { url: task.url.clone(), database: DATABASE.to_owned(), table },
-        schemas: vec![SchemaVersion { name: EVENT.to_owned(), version: 1, spec: task.loaded.workload.schema()? }],
+        schemas: vec![SchemaVersion {
+            name: EVENT.to_owned(),
+            version: 1,
+            spec: task.loaded.workload.schema()?,
+        }],
         envelope: Envelope::default(),
         unknown_events: UnknownEvents::default(),
         batch: BATCH,
