@@ -120,8 +120,8 @@ mod tests {
             run("tributary", "floor", 1.5, 1.5),
             run("floor", "floor", 1.0, 0.0),
             // A slow moment, which both runs of the pair share.
-            run("tributary", "kafka-engine", 3.0, 3.0),
-            run("kafka-engine", "kafka-engine", 0.0, 31.0),
+            run("tributary", "kafka-engine", 4.0, 4.0),
+            run("kafka-engine", "kafka-engine", 0.0, 41.0),
         ];
         let verdicts = verdicts(&report(outcomes));
         assert_eq!(

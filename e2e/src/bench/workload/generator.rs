@@ -159,12 +159,12 @@ impl Generator {
 
     /// Type, id and time. Times go on by a millisecond an event and jump by up to two seconds, as those of many phones do.
     fn write_envelope(&mut self, out: &mut String) -> Result<(), Error> {
-        let (high, low) = (self.random.next(), self.random.next());
+        let id = self.random.next();
         let time = self.made % 86_000_000 + self.random.below(2_000);
         let (seconds, milliseconds) = (time / 1_000, time % 1_000);
         write!(
             out,
-            "{{\"event\":\"{EVENT}\",\"event_id\":\"{high:016x}{low:016x}\",\"event_time\":\"{DAY}T{:02}:{:02}:{:02}.{milliseconds:03}Z\"",
+            "{{\"event\":\"{EVENT}\",\"event_id\":\"{id:016x}\",\"event_time\":\"{DAY}T{:02}:{:02}:{:02}.{milliseconds:03}Z\"",
             seconds / 3_600,
             seconds / 60 % 60,
             seconds % 60

@@ -18,14 +18,16 @@ const WORDS: [&str; 8] =
 /// Makes the values of one field.
 #[derive(Debug, Clone)]
 pub(super) enum Maker {
-    /// `"order-000000012345"`
+    /// `"order-00012345"`
     Id(String),
     /// `"7.12.1"`
     Version,
     /// One of eight words and a number.
     Word,
-    /// An address of about a hundred characters.
+    /// An address.
     Url,
+    /// An address with a long tail.
+    LongUrl,
     /// The line that a browser says of itself.
     Agent,
     /// One of the schema's own list.
@@ -48,9 +50,10 @@ impl Maker {
     /// Picks the maker of a field.
     pub(super) fn of(field: &Field) -> Result<Self> {
         let text = |longest: Option<u32>| match longest {
-            Some(64) => Self::Id(field.name().replace('.', "-")),
+            Some(64) => Self::Id(field.path.first().cloned().unwrap_or_default()),
             Some(32) => Self::Version,
             Some(512) => Self::Agent,
+            Some(4096) => Self::LongUrl,
             Some(_) => Self::Url,
             None => Self::Word,
         };
@@ -87,19 +90,22 @@ impl Maker {
         let number = random.next();
         match self {
             Self::Cents | Self::Whole => write!(out, "{}", 1 + number % 100),
-            Self::Id(prefix) => write!(out, "\"{prefix}-{:010}\"", number % 10_000_000_000),
+            Self::Id(prefix) => write!(out, "\"{prefix}-{:08}\"", number % 100_000_000),
             Self::Version => write!(out, "\"{}.{}.{}\"", 1 + number % 9, number / 16 % 30, number / 512 % 10),
             Self::Word => write!(out, "\"{} {}\"", WORDS[(number % 8) as usize], number / 8 % 40),
-            Self::Url => write!(
+            Self::Url => write!(out, "\"https://shop.example.com/p/{:08x}\"", number >> 32),
+            Self::LongUrl => write!(
                 out,
-                "\"https://shop.example.com/{}/p/{:016x}?ref=home&campaign={}\"",
+                "\"https://news.example.com/letters/of/january/{}/{number:016x}?source=newsletter&medium=email&device=phone&campaign={}&content={}&keyword={}&visitor={}\"",
                 WORDS[(number % 3) as usize],
-                number,
-                number % 500
+                number % 500,
+                number / 512 % 100,
+                WORDS[(number / 65_536 % 3) as usize],
+                random.uuid()
             ),
             Self::Agent => write!(
                 out,
-                "\"Mozilla/5.0 (Linux; Android 17; Pixel 12) AppleWebKit/{}.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36\"",
+                "\"Mozilla/5.0 (Linux; Android 17; Pixel 12) AppleWebKit/{}.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Mobile Safari/537.36 ShopApp/7.12.1 (build 71201; release)\"",
                 500 + number % 40,
                 120 + number / 64 % 20
             ),
