@@ -275,11 +275,11 @@ impl Bench {
             return Ok(self.screen.line(&format!("   {:<16} VOID: {faults}", run.contender))?);
         }
         Ok(self.screen.line(&format!(
-            "   {:<16} {:>6.2} µs an event   ClickHouse {:>6.2}   broker {:>5.2}   {:>9} events/s   {:>5} MB",
+            "   {:<16} {:>6} µs an event   ClickHouse {:>6}   broker {:>5}   {:>9} events/s   {:>5} MB",
             run.contender,
-            run.mover(),
-            run.server(),
-            run.broker(),
+            tables::number(run.mover()),
+            tables::number(run.server()),
+            tables::number(run.broker()),
             thousands(run.rate() as u64),
             run.peak() / 1_000_000
         ))?)

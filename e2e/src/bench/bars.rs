@@ -92,6 +92,7 @@ mod tests {
             seconds: 1.0,
             spent: Spent { mover, server, mover_peak: 60_000_000, ..Spent::default() },
             is_server: contender == "kafka-engine",
+            writes: contender != "floor",
             faults: Vec::new(),
             configuration: String::new(),
         }

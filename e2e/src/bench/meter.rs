@@ -27,7 +27,7 @@ pub struct Spent {
     pub mover: f64,
     /// CPU seconds of ClickHouse.
     pub server: f64,
-    /// CPU seconds of the broker.
+    /// CPU seconds of the broker; no number when it runs elsewhere.
     pub broker: f64,
     /// The mover's largest memory, bytes.
     pub mover_peak: u64,
@@ -81,7 +81,10 @@ impl Meter {
         Spent {
             mover: now.mover.cpu_seconds - self.begun.mover.cpu_seconds,
             server: now.server.cpu_seconds - self.begun.server.cpu_seconds,
-            broker: now.broker.cpu_seconds - self.begun.broker.cpu_seconds,
+            broker: match self.watched.broker {
+                Some(_) => now.broker.cpu_seconds - self.begun.broker.cpu_seconds,
+                None => f64::NAN,
+            },
             mover_peak: self.mover_peak,
             server_peak: now.server.peak_memory,
             broker_peak: now.broker.peak_memory,

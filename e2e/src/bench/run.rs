@@ -37,6 +37,8 @@ pub struct Outcome {
     pub spent: Spent,
     /// Whether ClickHouse itself is the mover.
     pub is_server: bool,
+    /// Whether rows are written at all.
+    pub writes: bool,
     /// What is wrong with its counts; a run with faults is void.
     pub faults: Vec<String>,
     /// What the contender was told.
@@ -55,19 +57,19 @@ impl Outcome {
         self.each(if self.is_server { self.spent.server } else { self.spent.mover })
     }
 
-    /// Microseconds of ClickHouse's CPU for each event, merges included.
+    /// Microseconds of ClickHouse's CPU for each event, merges included; no number when no row is written.
     #[must_use]
     pub fn server(&self) -> f64 {
-        self.each(self.spent.server)
+        if self.writes { self.each(self.spent.server) } else { f64::NAN }
     }
 
     /// Mover and ClickHouse together.
     #[must_use]
     pub fn together(&self) -> f64 {
-        self.each(self.spent.server + self.spent.mover)
+        self.server() + self.each(self.spent.mover)
     }
 
-    /// Microseconds of the broker's CPU for each event.
+    /// Microseconds of the broker's CPU for each event; no number when it runs elsewhere.
     #[must_use]
     pub fn broker(&self) -> f64 {
         self.each(self.spent.broker)
@@ -152,6 +154,7 @@ impl Run<'_> {
             seconds: begun.elapsed().as_secs_f64(),
             spent: meter.spent(),
             is_server: matches!(mover, Mover::Server),
+            writes: self.contender.done() != Done::OwnWord,
             faults,
             configuration: self.contender.configuration(&self.task)?,
         };

@@ -94,6 +94,11 @@ fn words(head: &[&str]) -> Vec<String> {
     head.iter().map(|&word| word.to_owned()).collect()
 }
 
+/// A measured number, or a dash.
+pub(super) fn number(number: f64) -> String {
+    if number.is_finite() { format!("{number:.2}") } else { none() }
+}
+
 fn none() -> String {
     "–".to_owned()
 }

@@ -32,9 +32,9 @@ pub(super) fn draw(report: &Report) -> Result<String> {
         .entries
         .iter()
         .filter_map(|entry| {
-            let server = median(entry, Outcome::server)?;
-            // Nothing of its own where ClickHouse itself moves the events.
-            let mover = median(entry, |run| run.together() - run.server())?;
+            // No rows cost ClickHouse nothing, and where ClickHouse itself moves the events, nobody else does.
+            let server = median(entry, Outcome::server).unwrap_or(0.0);
+            let mover = median(entry, |run| if run.is_server { 0.0 } else { run.mover() })?;
             Some(Bar { entry, mover, server })
         })
         .collect();
@@ -66,10 +66,7 @@ fn row(out: &mut String, bar: &Bar<'_>, y: f64, scale: f64) -> std::fmt::Result 
     writeln!(out, r#"<rect class="mover" x="{LABELS}" y="{y:.0}" width="{mover:.1}" height="20"/>"#)?;
     let from = LABELS + mover;
     writeln!(out, r#"<rect class="server" x="{from:.1}" y="{y:.0}" width="{server:.1}" height="20"/>"#)?;
-    let numbers = if bar.mover > 0.0 {
-        format!("{:.2} + {:.2}", bar.mover, bar.server)
-    } else {
-        format!("{:.2}", bar.server)
-    };
+    let shares = [bar.mover, bar.server].into_iter().filter(|share| *share > 0.0);
+    let numbers = shares.map(|share| format!("{share:.2}")).collect::<Vec<_>>().join(" + ");
     writeln!(out, r#"<text x="{end:.1}" y="{text:.0}">{numbers}</text>"#)
 }
