@@ -15,7 +15,8 @@ use super::ground::Ground;
 use super::meter::{Meter, Spent, Watched};
 use super::topic::{Ends, Loaded};
 
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Rare, as each look costs ClickHouse more than a millisecond.
+const INTERVAL: Duration = Duration::from_millis(250);
 /// How long nothing may move.
 const STANDSTILL: Duration = Duration::from_secs(90);
 const MERGES: Duration = Duration::from_secs(20);
