@@ -103,9 +103,9 @@ impl Settings {
                 quick: true,
                 events: 800_000,
                 other_events: 200_000,
-                rounds: 2,
+                rounds: 1,
                 other_rounds: 1,
-                kills: 4,
+                kills: 2,
                 seed: 0,
             }
         } else {
