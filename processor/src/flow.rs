@@ -35,6 +35,7 @@ use crate::source::{Source, SourceError};
 
 mod assignment;
 mod caution;
+mod held;
 mod intake;
 mod partition;
 mod run;
@@ -253,6 +254,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
             partition.held.clear();
             partition.held_bytes = 0;
+            partition.end = None;
         }
     }
 

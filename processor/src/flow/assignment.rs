@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use crds::conditions::Reason;
 
 use super::Flow;
-use super::caution::{Caution, Step};
+use super::caution::Caution;
 use super::partition::{Flight, Partition, Replay, Standing};
-use super::writer::{Load, Writer};
+use super::writer::Writer;
 use crate::batch::Repetition;
 use crate::intent::Mark;
 use crate::source::{Change, Committed, Ends, Source, SourceError};
@@ -270,86 +270,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
         }
         self.commit(last, now);
-    }
-
-    /// Takes records that were held back, asks for event ids, and ends ranges whose last records are gone.
-    pub(super) fn take_held(&mut self, now: Instant) {
-        for number in self.numbers() {
-            if let Some(partition) = self.intake.partition(number)
-                && partition.load_at.is_some_and(|at| at <= now)
-            {
-                partition.load_at = None;
-                let before = partition.replay.map_or(partition.standing.offset, |replay| replay.range.first);
-                let window_seconds = self.stream.config.deduplication_window_seconds.unwrap_or_default();
-                let assignment = partition.assignment;
-                self.writer.load(Load { partition: number, assignment, before, window_seconds });
-            }
-            while self.take_one_held(number, now) {}
-        }
-    }
-
-    /// Ends a range whose last records are gone, and takes back an announcement that did no harm.
-    fn nothing_held(&mut self, number: i32, now: Instant) {
-        let Some(partition) = self.intake.partition(number) else { return };
-        if partition.caution.has_passed() {
-            let standing = partition.standing.clone();
-            let mark = Mark { suspect: None, again: false, ..standing.mark };
-            self.commit(vec![(number, standing.offset, mark)], now);
-        }
-        let Some(partition) = self.intake.partition(number) else { return };
-        if std::mem::take(&mut partition.ended) && partition.replay.is_some() {
-            let empty = self.intake.buffer();
-            if let Some(partition) = self.intake.partition(number) {
-                partition.close_replay(empty, now);
-            }
-        }
-    }
-
-    /// Takes the first record that is held back; returns whether there may be more.
-    fn take_one_held(&mut self, number: i32, now: Instant) -> bool {
-        let Some(partition) = self.intake.partition(number) else { return false };
-        if partition.is_loading {
-            return false;
-        }
-        let Some(offset) = partition.held.front().map(|original| original.position.offset) else {
-            self.nothing_held(number, now);
-            return false;
-        };
-        match partition.caution.step(offset) {
-            Step::Wait => false,
-            Step::Take => {
-                let original = partition.unhold();
-                original.map(|original| self.intake.take(&original.message())).is_some()
-            }
-            Step::Announce(range) => {
-                let standing = partition.standing.clone();
-                let mark =
-                    Mark { suspect: Some(range), again: partition.caution.is_again(range), ..standing.mark };
-                if !self.commit(vec![(number, standing.offset, mark)], now) {
-                    return false;
-                }
-                if let Some(partition) = self.intake.partition(number) {
-                    partition.caution.announced(range);
-                }
-                true
-            }
-            Step::SetAside => {
-                tracing::error!(
-                    partition = number,
-                    offset,
-                    "this record ended the process three times; setting it aside"
-                );
-                let Some(original) = partition.unhold() else { return false };
-                self.intake.set_aside(&original.message());
-                if let Some(partition) = self.intake.partition(number)
-                    && partition.replay.is_none()
-                {
-                    partition.close();
-                    partition.caution.stop_behind(offset);
-                }
-                true
-            }
-        }
     }
 }
 

@@ -205,9 +205,12 @@ impl Reader for Intake {
     }
 
     fn end(&mut self, partition: i32) {
+        // What is read while draining is thrown away, so the end of it says nothing.
+        if self.is_draining {
+            return;
+        }
         if let Some(partition) = self.partition(partition) {
-            partition.ended = true;
-            partition.high = partition.next;
+            partition.met_end();
         }
     }
 

@@ -55,6 +55,13 @@ pub(super) struct Replay {
     pub(super) repetition: Repetition,
 }
 
+/// The end of a partition, as it was met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Offset of the next record to be read at that moment.
+    pub(super) next: i64,
+}
+
 /// One assigned partition.
 pub(super) struct Partition {
     pub(super) number: i32,
@@ -75,8 +82,10 @@ pub(super) struct Partition {
     pub(super) load_at: Option<Instant>,
     pub(super) held: VecDeque<Original>,
     pub(super) held_bytes: usize,
-    /// Whether the end of the partition was met, and not acted on yet.
-    pub(super) ended: bool,
+    /// The end of the partition, when it was met and nothing was read since.
+    pub(super) end: Option<End>,
+    /// Whether the leader has said that the partition reaches beyond `replay`, and all that may be left of it is read anew.
+    pub(super) reaches_beyond: bool,
     /// Offset of the next record to be read, and the end when it was last asked for.
     pub(super) next: i64,
     pub(super) high: i64,
@@ -104,7 +113,8 @@ impl Partition {
             load_at: None,
             held: VecDeque::new(),
             held_bytes: 0,
-            ended: false,
+            end: None,
+            reaches_beyond: false,
             next,
             high: next,
             refused: None,
@@ -114,6 +124,17 @@ impl Partition {
     /// Returns whether a record may be taken as soon as it is read.
     pub(super) fn takes_directly(&self) -> bool {
         !self.is_loading && self.held.is_empty() && !self.caution.is_on()
+    }
+
+    /// Learns that there is nothing more to read now.
+    pub(super) fn met_end(&mut self) {
+        self.end = Some(End { next: self.next });
+        self.high = self.next;
+    }
+
+    /// Returns whether the end was met and nothing was read since.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.end.is_some_and(|end| end.next == self.next)
     }
 
     /// Sets a record aside until it may be taken.

@@ -24,6 +24,7 @@ use crate::sink::Sink as _;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::{Call, Fate, MemorySource, World};
 
+mod client;
 mod failures;
 mod histories;
 mod poison;

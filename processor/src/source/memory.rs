@@ -231,7 +231,9 @@ impl Source for MemorySource {
             }
             let Some(log) = state.logs.get(partition) else { continue };
             let from = log.records.partition_point(|record| record.position.offset < *position);
-            for record in log.records[from..].iter().take(BULK) {
+            // Like the broker's, the log may reach further than the leader lets anybody read.
+            let to = log.records.partition_point(|record| record.position.offset < log.high).max(from);
+            for record in log.records[from..to].iter().take(BULK) {
                 let message = record.message();
                 reader.record(&Message {
                     headers: message.headers,
@@ -241,7 +243,7 @@ impl Source for MemorySource {
                 *position = record.position.offset + 1;
                 self.ends.remove(partition);
             }
-            let is_end = log.records.last().is_none_or(|last| last.position.offset < *position);
+            let is_end = log.records[..to].last().is_none_or(|last| last.position.offset < *position);
             if is_end && self.ends.insert(*partition) {
                 reader.end(*partition);
             }
@@ -319,6 +321,8 @@ impl Source for MemorySource {
     }
 
     fn resume(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
+        // Reading goes on with a new fetch, which meets the end once more.
+        self.ends.retain(|partition| !partitions.contains(partition));
         self.paused.retain(|partition| !partitions.contains(partition));
         Ok(())
     }

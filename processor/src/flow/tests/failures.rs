@@ -76,6 +76,64 @@ fn an_intent_is_repeated_although_its_last_records_are_gone() {
     assert_eq!(committed(&world, 0).0, 10);
 }
 
+/// Records 0 to 9, and the group holds an intent of just them.
+fn world_with_intent() -> (World, Arc<Runtime>) {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().committed.insert(0, (0, format!("v1:0-9:h{}:e1", rules_hash(&config(), None))));
+    (world, runtime)
+}
+
+#[test]
+fn an_intent_is_not_closed_at_an_end_that_the_leader_does_not_know_yet() {
+    let (world, runtime) = world_with_intent();
+    world.state().logs.get_mut(&0).unwrap().high = 5;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(10));
+    assert!(world.state().inserts.is_empty(), "{:?}", world.state().inserts);
+    world.state().logs.get_mut(&0).unwrap().high = 10;
+    assert!(member.turns(10));
+    assert_eq!(world.state().inserts.len(), 1);
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn an_end_that_the_leader_passes_before_it_is_asked_closes_nothing() {
+    let (world, runtime) = world_with_intent();
+    world.state().logs.get_mut(&0).unwrap().high = 5;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    while member.flow.intake.partition(0).is_none_or(|partition| !partition.is_at_end()) {
+        assert!(member.turn(10));
+    }
+    world.state().logs.get_mut(&0).unwrap().high = 10;
+    assert!(member.turns(10));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn a_drain_leaves_an_intent_whose_records_are_still_held_back() {
+    let (world, runtime) = world_with_intent();
+    let mut config = config();
+    config.deduplication_window_seconds = Some(3600);
+    let mut first = Member::start(&world, &runtime, 1, &[0], config.clone());
+    first.hold(true);
+    assert!(first.turns(5), "all is read and held back, for the event ids are not there yet");
+    first.flow.begin_drain();
+    first.hold(false);
+    assert!(first.turns(5));
+    assert!(first.flow.is_idle());
+    first.flow.leave(Member::now(&runtime));
+    let (offset, mark) = committed(&world, 0);
+    assert_eq!(offset, 0);
+    assert!(mark.starts_with("v1:0-9:"), "{mark}");
+    let mut second = Member::start(&world, &runtime, 2, &[], config);
+    world.expel(1, 2);
+    assert!(second.turns(10));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
 #[test]
 fn a_lost_reply_is_repeated_with_the_same_token() {
     let (world, runtime) = world_with(&[GOOD; 10]);

@@ -135,10 +135,26 @@ impl History {
         }
     }
 
+    /// A process is told to end: it drains for a while, and leaves the group in good order if it can.
+    fn drain(&mut self, index: usize) {
+        self.members[index].flow.begin_drain();
+        for _ in 0..self.chance.below(30) {
+            if !self.members[index].turn(10) {
+                return self.bury(index, false);
+            }
+            if self.members[index].flow.is_idle() {
+                break;
+            }
+        }
+        let now = Member::now(&self.runtime);
+        self.members[index].flow.leave(now);
+        self.bury(index, false);
+    }
+
     fn befall(&mut self) {
         let n_members = self.members.len() as u64;
         let index = usize::try_from(self.chance.below(n_members)).unwrap();
-        match self.chance.below(9) {
+        match self.chance.below(10) {
             0 | 1 => {
                 let (n_calls, has_effect) = (self.chance.below(12), self.chance.one_in(2));
                 crash_at(&self.world, self.members[index].number, n_calls, has_effect);
@@ -161,6 +177,7 @@ impl History {
                 self.members[index].hold(holds);
             }
             7 => self.append(10),
+            8 => self.drain(index),
             _ => {
                 let call = if self.chance.one_in(2) { Call::Write } else { Call::Deliver };
                 let mut state = self.world.state();
