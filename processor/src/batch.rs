@@ -53,6 +53,11 @@ impl Original {
         }
     }
 
+    /// Returns what its row says about when Kafka got it.
+    pub fn received_at_milliseconds(&self) -> i64 {
+        self.message().record.received_at_milliseconds()
+    }
+
     /// Lends it again.
     pub fn message(&self) -> Message<'_> {
         Message {

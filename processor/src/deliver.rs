@@ -297,7 +297,7 @@ async fn split_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>, resumed
 }
 
 async fn refused_letter<O: Originals>(position: Position, originals: &O) -> Result<Letter, SinkError> {
-    let found = originals.fetch(position).await?;
+    let found = originals.fetch(position.partition, vec![position.offset]).await?.pop();
     let is_gone = found.is_none();
     let original = found.unwrap_or(Original {
         position,

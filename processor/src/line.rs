@@ -25,7 +25,7 @@ use crate::check::{Checked, answer, check, convert, first_cell};
 use crate::columns::Rows;
 use crate::decode::scanner::Cell;
 use crate::decode::text::MAXIMUM_BYTES;
-use crate::decode::time::{FIRST_SECOND, LAST_SECOND, Moment};
+use crate::decode::time::Moment;
 use crate::decode::{Event, Walk};
 use crate::map;
 use crate::map::json::{Source, write_members, write_text};
@@ -291,7 +291,7 @@ impl Accepted<'_> {
     /// When Kafka got it, milliseconds since 1970, within what a column holds.
     #[must_use]
     pub fn received_at_milliseconds(&self) -> i64 {
-        self.record.timestamp_milliseconds.clamp(FIRST_SECOND * 1000, LAST_SECOND * 1000)
+        self.record.received_at_milliseconds()
     }
 
     /// Appends the canonical event: one JSON object on one line, as it may leave after privacy.

@@ -17,7 +17,7 @@ use crds::conditions::Reason;
 
 use super::Flow;
 use super::caution::Caution;
-use super::partition::{Flight, Partition, Replay, Standing};
+use super::partition::{Flight, Partition, Replay, Standing, Start};
 use super::writer::Writer;
 use crate::batch::Repetition;
 use crate::intent::Mark;
@@ -115,7 +115,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         // Count this start beside the offset, so that a record that ends the process is found.
         let starts: Vec<(i32, i64, Mark)> = taken
             .iter()
-            .filter(|partition| partition.refused.is_none())
+            .filter(|partition| partition.refused.is_none() && matches!(partition.start, Start::Known))
             .map(|partition| (partition.number, partition.standing.offset, partition.standing.mark.clone()))
             .collect();
         let positions: Vec<(i32, i64)> =
@@ -199,6 +199,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             partition.caution = partition.caution.trust(replay.range);
         }
         partition.high = ends.map_or(partition.high, |ends| ends.high);
+        if let Some(ends) = ends.filter(|ends| committed.offset.is_none() && ends.low < ends.high) {
+            partition.start = Start::Asked(ends);
+        }
         if let Some((reason, message)) = refusal {
             partition.refused = Some(message.clone());
             self.stop(reason, message);
@@ -215,7 +218,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             attempts = partition.standing.mark.attempts,
             "took up a partition"
         );
-        if self.stream.config.deduplication_window_seconds.is_some() && partition.refused.is_none() {
+        let asks = self.stream.config.deduplication_window_seconds.is_some()
+            || matches!(partition.start, Start::Asked(_));
+        if asks && partition.refused.is_none() {
             partition.is_loading = true;
             partition.load_at = Some(now);
         }
@@ -261,6 +266,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let mut last = Vec::new();
         for number in numbers {
             let Some(partition) = self.intake.partition(*number) else { continue };
+            // Where nobody knows yet where to begin, the group must go on saying so.
+            if !matches!(partition.start, Start::Known) {
+                continue;
+            }
             if let Some(offset) = partition.settled {
                 last.push((*number, offset, partition.mark(offset, None, false)));
             } else if partition.standing.mark.attempts > 0 && partition.refused.is_none() {

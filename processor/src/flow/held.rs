@@ -1,21 +1,24 @@
-//! Held: records that were held back while event ids are loaded or while the flow is cautious, and ranges whose last records are gone.
+//! Held: records that are held back until the table has answered or while the flow is cautious, and ranges whose last records are gone.
 //!
 //! In: partitions that hold something, or have met their end. Out: the records, one by one, in order; the range of an intent, closed
 //! although not all of it was read.
 //! The end of a partition proves nothing by itself: a leader that is new may not know yet how far it reaches. So the end is believed
 //! only when it is met *after* the leader said that the partition reaches beyond the range, by a fetch that began afterwards.
+//! When the group holds no position, reading begins at the first record, and what the table has is left out.
 //! Not here: who decides to hold; see `partition.rs` and `caution.rs`.
 
 use std::time::Instant;
 
 use super::caution::Step;
-use super::writer::{Load, Writer};
+use super::partition::{Standing, Start};
+use super::writer::Writer;
 use super::{COMMIT_AGAIN_AFTER, Flow};
 use crate::intent::Mark;
+use crate::learn::Load;
 use crate::source::{Source, SourceError};
 
 impl<S: Source, W: Writer> Flow<S, W> {
-    /// Takes records that were held back, asks for event ids, and ends ranges whose last records are gone.
+    /// Takes records that were held back, asks the table, and ends ranges whose last records are gone.
     pub(super) fn take_held(&mut self, now: Instant) {
         for number in self.numbers() {
             if let Some(partition) = self.intake.partition(number)
@@ -23,11 +26,38 @@ impl<S: Source, W: Writer> Flow<S, W> {
             {
                 partition.load_at = None;
                 let before = partition.replay.map_or(partition.standing.offset, |replay| replay.range.first);
-                let window_seconds = self.stream.config.deduplication_window_seconds.unwrap_or_default();
+                let window_seconds = self.stream.config.deduplication_window_seconds;
                 let assignment = partition.assignment;
-                self.writer.load(Load { partition: number, assignment, before, window_seconds });
+                let unknown = if let Start::Asked(ends) = partition.start { Some(ends) } else { None };
+                self.writer.load(Load { partition: number, assignment, before, window_seconds, unknown });
             }
+            self.begin_found(number, now);
             while self.take_one_held(number, now) {}
+        }
+    }
+
+    /// Begins where the table says, as soon as the group knows.
+    fn begin_found(&mut self, number: i32, now: Instant) {
+        let is_waiting = self.commit_after.is_some_and(|after| now < after);
+        let Some(partition) = self.intake.partition(number) else { return };
+        let Start::Found(found) = partition.start else { return };
+        let Standing { offset, mark } = partition.standing.clone();
+        let offset = found.map_or(offset, |found| found.max(offset));
+        if is_waiting || !self.commit(vec![(number, offset, mark)], now) {
+            return;
+        }
+        if let Some(partition) = self.intake.partition(number) {
+            partition.start = Start::Known;
+            partition.is_loading = false;
+            partition.begin_at(offset);
+        }
+        if found.is_some() {
+            tracing::warn!(
+                partition = number,
+                offset,
+                "the group holds no position any more; going on behind the newest row of the table"
+            );
+            self.metrics.position_from_table();
         }
     }
 

@@ -184,6 +184,7 @@ impl Reader for Intake {
             return;
         }
         let position = message.record.position;
+        self.n_read += 1;
         let Some(partition) = self.partition(position.partition) else { return };
         if partition.refused.is_some() || position.offset < partition.next {
             return;
@@ -193,7 +194,6 @@ impl Reader for Intake {
         if !takes_directly {
             partition.hold(Original::new(message));
         }
-        self.n_read += 1;
         self.bulk_bytes += message.record.payload.map_or(0, <[u8]>::len);
         if takes_directly {
             self.take(message);

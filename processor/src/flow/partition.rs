@@ -19,6 +19,7 @@ use crate::deliver::Job;
 use crate::flow::caution::Caution;
 use crate::intent::Mark;
 use crate::position::Range;
+use crate::source::Ends;
 
 /// What the group holds, as far as this member knows.
 #[derive(Debug, Clone)]
@@ -62,6 +63,17 @@ pub(super) struct End {
     pub(super) next: i64,
 }
 
+/// Where to begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// Where the group says, and the group was told of this start.
+    Known,
+    /// The group does not say, so the table is asked; this is what the topic has.
+    Asked(Ends),
+    /// The table knows it, or nothing is stored; the group is not told yet.
+    Found(Option<i64>),
+}
+
 /// One assigned partition.
 pub(super) struct Partition {
     pub(super) number: i32,
@@ -77,8 +89,9 @@ pub(super) struct Partition {
     pub(super) replay: Option<Replay>,
     pub(super) caution: Caution,
     pub(super) seen: Option<Seen>,
+    pub(super) start: Start,
     pub(super) is_loading: bool,
-    /// When event ids are to be asked for again.
+    /// When the table is to be asked again.
     pub(super) load_at: Option<Instant>,
     pub(super) held: VecDeque<Original>,
     pub(super) held_bytes: usize,
@@ -109,6 +122,7 @@ impl Partition {
             replay: None,
             caution: Caution::default(),
             seen: None,
+            start: Start::Known,
             is_loading: false,
             load_at: None,
             held: VecDeque::new(),
@@ -148,6 +162,15 @@ impl Partition {
         let original = self.held.pop_front()?;
         self.held_bytes = self.held_bytes.saturating_sub(original.n_bytes());
         Some(original)
+    }
+
+    /// Leaves out what is below an offset.
+    pub(super) fn begin_at(&mut self, offset: i64) {
+        while self.held.front().is_some_and(|original| original.position.offset < offset) {
+            drop(self.unhold());
+        }
+        self.next = self.next.max(offset);
+        self.high = self.high.max(offset);
     }
 
     /// Closes what is filling.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::partition::{Flight, FlightState, Partition};
-use super::writer::{Load, Report, Writer};
+use super::partition::{Flight, FlightState, Partition, Start};
+use super::writer::{Report, Writer};
 use super::{AWAY_AT_ONCE, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
 use crate::batch::Batch;
 use crate::deduplicate::Seen;
 use crate::deliver::{End, Job, Plan};
 use crate::intent::{Mark, Tokens};
+use crate::learn::{Learned, Load};
 use crate::retry::delay;
 use crate::sink::SinkError;
 use crate::source::{Commit, Source};
@@ -93,27 +94,32 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
-    fn loaded(&mut self, load: Load, result: Result<Seen, SinkError>, now: Instant) {
+    fn loaded(&mut self, load: Load, result: Result<Learned, SinkError>, now: Instant) {
         let Some(partition) = self.intake.partition(load.partition) else { return };
         if partition.assignment != load.assignment {
             return;
         }
         match result {
-            Ok(seen) => {
+            Ok(Learned { start, seen }) => {
                 tracing::info!(
                     partition = load.partition,
-                    n_ids = seen.n_ids(),
-                    "loaded the event ids of the window"
+                    start,
+                    n_ids = seen.as_ref().map(Seen::n_ids),
+                    "learnt from the table what was stored before"
                 );
-                partition.seen = Some(seen);
-                partition.is_loading = false;
+                partition.seen = seen;
+                // Only between two polls may the group be told where reading begins.
+                partition.is_loading = load.unknown.is_some();
+                if load.unknown.is_some() {
+                    partition.start = Start::Found(start);
+                }
                 self.health.wrote(now);
             }
             Err(error) => {
                 tracing::warn!(
                     partition = load.partition,
                     error = chain(&error),
-                    "failed to load event ids; trying again"
+                    "failed to learn from the table what was stored before; trying again"
                 );
                 self.metrics.retry(error.reason);
                 self.health.write_failed(&error, now);

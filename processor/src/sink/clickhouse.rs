@@ -16,7 +16,8 @@ use crds::stream_config::ClickHouseConfig;
 use tokio::sync::watch;
 
 use crate::deduplicate::Seen;
-use crate::sink::{Question, Sink, SinkError, Write};
+use crate::position::Range;
+use crate::sink::{Newest, Question, Sink, SinkError, Write};
 
 mod answer;
 pub mod verdict;
@@ -26,6 +27,8 @@ pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Bytes compressed and sent at once.
 const PIECE: usize = 1 << 20;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// A question that no index helps with reads two columns of the whole table.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// User and password; they change while the process runs.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -113,7 +116,33 @@ impl ClickHouseSink {
             query = query.bind(earliest).bind(latest);
         }
         let bytes = query.fetch_bytes("RowBinary")?.collect().await?;
-        Ok(answer::offsets(&bytes))
+        Ok(answer::numbers(&bytes))
+    }
+
+    async fn newest_row(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, clickhouse::error::Error> {
+        let mut sql = format!(
+            "SELECT _offset, toUnixTimestamp64Milli(received_at) FROM {} \
+             WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
+            self.table
+        );
+        if after.is_some() {
+            sql.push_str(" AND received_at > fromUnixTimestamp64Milli(?, 'UTC')");
+        }
+        sql.push_str(" ORDER BY _offset DESC LIMIT 1");
+        let mut query = self.ask(&sql).bind(&self.topic).bind(partition).bind(range.first).bind(range.last);
+        if let Some(after) = after {
+            query = query.bind(after);
+        }
+        let bytes = query.fetch_bytes("RowBinary")?.collect().await?;
+        Ok(match answer::numbers(&bytes)[..] {
+            [offset, received_at] => Some(Newest { offset, received_at }),
+            _ => None,
+        })
     }
 
     async fn learn(
@@ -156,6 +185,19 @@ impl Sink for ClickHouseSink {
             Ok(Ok(offsets)) => Ok(offsets),
             Ok(Err(error)) => Err(verdict::judge_question(error)),
             Err(_) => Err(verdict::silent("ClickHouse did not say which rows it has", QUESTION_TIMEOUT)),
+        }
+    }
+
+    async fn newest(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, SinkError> {
+        match tokio::time::timeout(SCAN_TIMEOUT, self.newest_row(partition, range, after)).await {
+            Ok(Ok(newest)) => Ok(newest),
+            Ok(Err(error)) => Err(verdict::judge_question(error)),
+            Err(_) => Err(verdict::silent("ClickHouse did not say which row is its newest", SCAN_TIMEOUT)),
         }
     }
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use crds::conditions::Reason;
 
-use super::{DeadLetters, Originals, Question, Sink, SinkError, Write};
+use super::{DeadLetters, Newest, Originals, Question, Sink, SinkError, Write};
 use crate::batch::{Letter, Original};
 use crate::columns::read::Block;
 use crate::deduplicate::Seen;
+use crate::position::Range;
 use crate::record::Position;
 use crate::retry::Verdict;
 use crate::source::memory::{Call, Fate, StoredRow, World};
@@ -84,6 +85,22 @@ impl Sink for MemorySink {
         Ok(offsets)
     }
 
+    async fn newest(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, SinkError> {
+        if self.world.fate(self.member, Call::Stored) != Fate::Done {
+            return Err(error(Verdict::Retry, "the table is away"));
+        }
+        let state = self.world.state();
+        let rows = state.table.iter().filter(|row| row.partition == partition && range.contains(row.offset));
+        let later = rows.filter(|row| after.is_none_or(|after| row.milliseconds > after));
+        let newest = later.max_by_key(|row| row.offset);
+        Ok(newest.map(|row| Newest { offset: row.offset, received_at: row.milliseconds }))
+    }
+
     async fn seen(&self, partition: i32, before: i64, mut seen: Seen) -> Result<Seen, SinkError> {
         if self.world.fate(self.member, Call::Stored) != Fate::Done {
             return Err(error(Verdict::Retry, "the table is away"));
@@ -117,9 +134,9 @@ impl DeadLetters for MemorySink {
 }
 
 impl Originals for MemorySink {
-    async fn fetch(&self, position: Position) -> Result<Option<Original>, SinkError> {
+    async fn fetch(&self, partition: i32, offsets: Vec<i64>) -> Result<Vec<Original>, SinkError> {
         let state = self.world.state();
-        let log = state.logs.get(&position.partition);
-        Ok(log.and_then(|log| log.records.iter().find(|record| record.position == position)).cloned())
+        let records = state.logs.get(&partition).into_iter().flat_map(|log| &log.records);
+        Ok(records.filter(|record| offsets.contains(&record.position.offset)).cloned().collect())
     }
 }

@@ -6,7 +6,10 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 
+use crate::record::Position;
+use crate::sink::Originals as _;
 use crate::source::kafka::KafkaSource;
+use crate::source::kafka::originals::KafkaOriginals;
 use crate::source::kafka::properties::Connection;
 use crate::source::{Change, Message, Reader, Source as _};
 
@@ -88,4 +91,17 @@ fn the_end_is_met_once_more_by_the_fetch_that_follows_a_pause_and_no_record_is_g
         poll_until(&mut source, &mut counter, |counter| counter.n_ends == n_ends);
         assert_eq!(counter.n_records, 3);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn originals_are_read_again_in_order_and_those_that_are_gone_are_missing() {
+    let broker = Broker::start(40);
+    let originals = KafkaOriginals::new(broker.connection(), "group", "shop.ios");
+    let found = originals.fetch(0, vec![3, 4, 17, 39, 40, 99]).await.expect("the broker is there");
+    let texts: Vec<_> =
+        found.iter().map(|record| String::from_utf8_lossy(record.payload.as_deref().unwrap())).collect();
+    assert_eq!(texts, ["record 3", "record 4", "record 17", "record 39"]);
+    assert_eq!(found[2].position, Position { partition: 0, offset: 17 });
+    assert_eq!(found[2].key.as_deref(), Some(b"key 17".as_slice()));
+    assert_eq!(originals.fetch(0, Vec::new()).await.expect("nothing is asked"), []);
 }

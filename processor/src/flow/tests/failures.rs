@@ -117,10 +117,10 @@ fn a_drain_leaves_an_intent_whose_records_are_still_held_back() {
     let mut config = config();
     config.deduplication_window_seconds = Some(3600);
     let mut first = Member::start(&world, &runtime, 1, &[0], config.clone());
-    first.hold(true);
+    first.hold_answers(true);
     assert!(first.turns(5), "all is read and held back, for the event ids are not there yet");
     first.flow.begin_drain();
-    first.hold(false);
+    first.hold_answers(false);
     assert!(first.turns(5));
     assert!(first.flow.is_idle());
     first.flow.leave(Member::now(&runtime));

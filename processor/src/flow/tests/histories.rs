@@ -175,6 +175,7 @@ impl History {
             6 => {
                 let holds = self.chance.one_in(2);
                 self.members[index].hold(holds);
+                self.members[index].hold_answers(holds && self.chance.one_in(2));
             }
             7 => self.append(10),
             8 => self.drain(index),
@@ -202,6 +203,7 @@ impl History {
             && let Some(zombie) = self.zombies.last_mut()
         {
             zombie.hold(false);
+            zombie.hold_answers(false);
             if !zombie.turn(milliseconds) {
                 self.zombies.pop();
             }
@@ -222,7 +224,10 @@ impl History {
             state.faults.clear();
             state.outages.clear();
         }
-        self.members.iter().for_each(|member| member.hold(false));
+        for member in &self.members {
+            member.hold(false);
+            member.hold_answers(false);
+        }
         for _ in 0..400 {
             self.turn();
         }

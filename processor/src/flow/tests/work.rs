@@ -99,7 +99,7 @@ fn what_is_kept_in_memory_is_bounded_while_the_table_is_away() {
 fn a_drain_writes_and_acknowledges_what_was_read() {
     let (world, runtime) = world_with(&[GOOD; 5]);
     let mut member = Member::start(&world, &runtime, 1, &[0], config());
-    assert!(member.turns(2));
+    assert!(member.turns(3));
     assert!(stored(&world, 0).is_empty(), "the batch is young");
     member.flow.begin_drain();
     assert!(member.turns(4));
