@@ -134,12 +134,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.source.start(&positions)?;
         let unread: Vec<i32> = taken
             .iter()
-            .filter(|partition| partition.refused.is_some())
+            .filter(|partition| partition.refused.is_some() || !self.reading.includes(partition.number))
             .map(|partition| partition.number)
             .collect();
-        if self.is_paused {
-            self.source.pause(numbers)?;
-        } else if !unread.is_empty() {
+        if !unread.is_empty() {
             self.source.pause(&unread)?;
         }
         for partition in taken {

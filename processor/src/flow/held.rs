@@ -77,8 +77,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
 
     /// Closes the range of an intent whose last records are gone. A drain leaves it: what it read of the range is thrown away.
     fn end_replay(&mut self, number: i32, now: Instant) -> Result<(), SourceError> {
-        let cannot =
-            self.intake.is_draining || self.is_paused || self.commit_after.is_some_and(|after| now < after);
+        let cannot = self.intake.is_draining
+            || !self.reading.includes(number)
+            || self.commit_after.is_some_and(|after| now < after);
         let Some(partition) = self.intake.partition(number) else { return Ok(()) };
         let Some(replay) = partition.replay.filter(|_| !cannot && partition.is_at_end()) else {
             return Ok(());

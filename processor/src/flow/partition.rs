@@ -197,6 +197,12 @@ impl Partition {
             + self.flight.as_ref().map_or(0, |flight| flight.n_bytes)
     }
 
+    /// Returns whether something can be written, or taken, without reading more.
+    pub(super) fn has_to_write(&self) -> bool {
+        let is_filling = self.replay.is_none() && self.filling.is_some();
+        is_filling || !self.closed.is_empty() || self.flight.is_some() || self.settled.is_some()
+    }
+
     /// Returns whether nothing is under way and the group knows it.
     pub(super) fn is_idle(&self) -> bool {
         self.is_quiet() && self.settled.is_none()

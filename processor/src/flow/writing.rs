@@ -131,7 +131,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
     /// Closes what is old, and the largest when too much is kept.
     pub(super) fn close_due(&mut self, now: Instant) {
         let limits = self.intake.limits;
-        let is_over = self.intake.n_bytes() >= limits.max_bytes.saturating_mul(2);
+        let is_over = self.is_over();
         let n_away = self.n_away();
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.

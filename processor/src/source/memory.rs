@@ -106,6 +106,16 @@ impl World {
         offset
     }
 
+    /// Returns another world with the same records and positions.
+    pub(crate) fn copy(&self) -> Self {
+        let state = self.state();
+        let logs = state.logs.iter().map(|(partition, log)| {
+            (*partition, Log { records: log.records.clone(), low: log.low, high: log.high })
+        });
+        let (logs, committed) = (logs.collect(), state.committed.clone());
+        Self(Arc::new(Mutex::new(State { logs, committed, ..State::default() })))
+    }
+
     /// A member joins; it is given these partitions as soon as their owners have let go.
     pub(crate) fn join(&self, member: u64, partitions: &[i32]) -> MemorySource {
         self.state().generations.insert(member, 0);

@@ -57,6 +57,9 @@ impl History {
         });
         let mut config = config();
         config.batch.max_rows = usize::try_from(3 + chance.below(40)).unwrap();
+        if chance.one_in(3) {
+            config.batch.max_bytes = usize::try_from(400 + chance.below(2000)).unwrap();
+        }
         config.batch.max_age_milliseconds = 100 + chance.below(2000);
         config.deduplication_window_seconds = chance.one_in(3).then_some(1_000_000);
         let partitions: Vec<i32> = (0..i32::try_from(1 + chance.below(3)).unwrap()).collect();
