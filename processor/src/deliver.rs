@@ -187,7 +187,7 @@ async fn write<S: Sink>(job: &mut Job, sink: &S, token: &str, part: Rows<usize>)
 /// Looks for rows of the range that the table lacks, and writes them.
 async fn verify<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(), Stop> {
     let reconcile = job.batch.repetition.is_some_and(|repetition| repetition.reconcile);
-    let times = if reconcile { None } else { job.batch.times };
+    let times = times(job);
     let mut present = sink.stored(question(job, job.batch.range, times)).await?;
     if !missing(job, &present, refused).is_empty() {
         tokio::time::sleep(SECOND_LOOK).await;
@@ -218,8 +218,7 @@ async fn verify<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(
 fn missing(job: &Job, present: &[i64], refused: &[usize]) -> Vec<Rows<usize>> {
     let mut runs: Vec<Rows<usize>> = Vec::new();
     for row in 0..job.batch.rows.n_rows() {
-        let offset = job.batch.rows.position_of(row).offset;
-        if refused.contains(&row) || present.binary_search(&offset).is_ok() {
+        if refused.contains(&row) || is_present(job, present, row) {
             continue;
         }
         match runs.last_mut() {
@@ -273,6 +272,18 @@ async fn split<S: Sink, D: DeadLetters, O: Originals>(
 
 async fn split_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>, resumed: bool) -> Result<(), Stop> {
     let range = offsets(job, &part);
+    if resumed {
+        // An earlier owner may have written some of it in smaller parts. Those have tokens of their own, so only the table knows.
+        let present = sink.stored(question(job, range, times(job))).await?;
+        match part.clone().filter(|row| !is_present(job, &present, *row)).count() {
+            0 => return Ok(()),
+            n_missing if n_missing < part.len() => {
+                halve(job, &part);
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
     let token = format!("{}/{range}", job.token);
     let error = match write(job, sink, &token, part.clone()).await {
         Ok(()) => return Ok(()),
@@ -281,19 +292,27 @@ async fn split_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>, resumed
     };
     // A view that refuses leaves its table's rows behind; to write them again in halves would double them.
     let times = job.batch.times;
-    let n_present = sink.stored(question(job, range, times)).await?.len();
-    if n_present > 0 && (!resumed || n_present >= part.len()) {
+    if !sink.stored(question(job, range, times)).await?.is_empty() {
         return Err(Stop::Fault(view_refuses(error)));
     }
-    let Plan::Split { parts, refused, .. } = &mut job.plan else { return Ok(()) };
-    if part.len() == 1 {
+    if part.len() > 1 {
+        halve(job, &part);
+    } else if let Plan::Split { refused, .. } = &mut job.plan {
         refused.push(part.start);
-    } else {
-        let middle = part.start + part.len() / 2;
-        parts.push(middle..part.end);
-        parts.push(part.start..middle);
     }
     Ok(())
+}
+
+/// Plans the halves of a part, the first one next.
+fn halve(job: &mut Job, part: &Rows<usize>) {
+    let Plan::Split { parts, .. } = &mut job.plan else { return };
+    let middle = part.start + part.len() / 2;
+    parts.push(middle..part.end);
+    parts.push(part.start..middle);
+}
+
+fn is_present(job: &Job, present: &[i64], row: usize) -> bool {
+    present.binary_search(&job.batch.rows.position_of(row).offset).is_ok()
 }
 
 async fn refused_letter<O: Originals>(position: Position, originals: &O) -> Result<Letter, SinkError> {
@@ -321,6 +340,12 @@ async fn refused_letter<O: Originals>(position: Position, originals: &O) -> Resu
 
 fn question(job: &Job, range: Range, times: Option<(i64, i64)>) -> Question {
     Question { partition: job.partition, range, times }
+}
+
+/// Returns the times of the rows' events; other schemas may have given them others.
+fn times(job: &Job) -> Option<(i64, i64)> {
+    let reconcile = job.batch.repetition.is_some_and(|repetition| repetition.reconcile);
+    job.batch.times.filter(|_| !reconcile)
 }
 
 fn offsets(job: &Job, part: &Rows<usize>) -> Range {

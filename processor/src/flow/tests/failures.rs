@@ -255,6 +255,27 @@ fn a_refused_row_becomes_a_dead_letter_and_the_rest_is_written() {
 }
 
 #[test]
+fn a_split_goes_on_after_a_crash_without_doubling_the_parts_that_were_written() {
+    for n_calls in 0..16 {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().refused.extend([(0, 8)]);
+        crash_at(&world, 1, n_calls, true);
+        let mut first = Member::start(&world, &runtime, 1, &[0], config());
+        first.turns(30);
+        drop(first);
+        // Somebody mends the table meanwhile, so that it would take the whole range now.
+        world.state().refused.clear();
+        let mut second = Member::start(&world, &runtime, 2, &[], config());
+        world.expel(1, 2);
+        assert!(second.turns(60));
+        let n_letters = world.state().letters.len();
+        let expected: Vec<i64> = (0..10).filter(|offset| n_letters == 0 || *offset != 8).collect();
+        assert_eq!(stored(&world, 0), expected, "crash at {n_calls}");
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
 fn a_view_that_fails_stops_the_stream_and_no_row_is_blamed() {
     let (world, runtime) = world_with(&[GOOD; 10]);
     world.state().view_fails = true;
