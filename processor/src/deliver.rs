@@ -339,7 +339,7 @@ async fn refused_letter<O: Originals>(position: Position, originals: &O) -> Resu
 }
 
 fn question(job: &Job, range: Range, times: Option<(i64, i64)>) -> Question {
-    Question { partition: job.partition, range, times }
+    Question { partition: job.partition, range, times, received: job.batch.received }
 }
 
 /// Returns the times of the rows' events; other schemas may have given them others.

@@ -51,6 +51,9 @@ pub struct Question {
     pub range: Range,
     /// Earliest and latest time of the events, milliseconds, when it is known: it spares the server most of the table.
     pub times: Option<(i64, i64)>,
+    /// Earliest and latest time at which Kafka got the records, milliseconds: a topic of this name that was deleted left rows at the same
+    /// positions, and those came earlier.
+    pub received: Option<(i64, i64)>,
 }
 
 /// The newest row of a partition.

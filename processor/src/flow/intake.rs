@@ -157,7 +157,7 @@ impl Intake {
             None => self.taker.take(message, &mut batch.rows, partition.seen.as_mut()),
             Some(rejected) => letter(message, rejected),
         };
-        batch.add(position.offset, entry);
+        batch.add(&message.record, entry);
         let is_full = batch.is_full(&self.limits);
         match &partition.replay {
             // Whatever its size: the token stands for exactly this range.

@@ -103,16 +103,17 @@ impl ClickHouseSink {
             "SELECT _offset FROM {} WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
             self.table
         );
-        if question.times.is_some() {
-            sql.push_str(
-                " AND event_time BETWEEN fromUnixTimestamp64Milli(?, 'UTC') AND fromUnixTimestamp64Milli(?, 'UTC')",
-            );
+        let bounds = [("event_time", question.times), ("received_at", question.received)];
+        let bounds = bounds.into_iter().filter_map(|(column, times)| Some((column, times?)));
+        for (column, _) in bounds.clone() {
+            let milliseconds = "fromUnixTimestamp64Milli(?, 'UTC')";
+            sql.push_str(&format!(" AND {column} BETWEEN {milliseconds} AND {milliseconds}"));
         }
         sql.push_str(" ORDER BY _offset");
         let range = question.range;
         let mut query =
             self.ask(&sql).bind(&self.topic).bind(question.partition).bind(range.first).bind(range.last);
-        if let Some((earliest, latest)) = question.times {
+        for (_, (earliest, latest)) in bounds {
             query = query.bind(earliest).bind(latest);
         }
         let bytes = query.fetch_bytes("RowBinary")?.collect().await?;

@@ -79,8 +79,11 @@ impl Sink for MemorySink {
         }
         let state = self.world.state();
         let rows = state.table.iter().filter(|row| row.partition == question.partition);
-        let mut offsets: Vec<i64> =
-            rows.map(|row| row.offset).filter(|offset| question.range.contains(*offset)).collect();
+        let rows = rows.filter(|row| {
+            let is_within = |(earliest, latest)| (earliest..=latest).contains(&row.milliseconds);
+            question.range.contains(row.offset) && question.received.is_none_or(is_within)
+        });
+        let mut offsets: Vec<i64> = rows.map(|row| row.offset).collect();
         offsets.sort_unstable();
         Ok(offsets)
     }

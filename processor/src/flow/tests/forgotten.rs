@@ -1,4 +1,5 @@
-//! What the flow does when the group holds no position any more: it forgets after a week without members.
+//! What the flow does when the group holds no position any more (it forgets after a week without members), and when the table has rows of
+//! an earlier topic at the same positions.
 
 use super::*;
 use crate::source::memory::StoredRow;
@@ -84,6 +85,41 @@ fn a_table_that_is_away_is_waited_for() {
     assert_eq!(committed(&world, 0).0, 20);
 }
 
+/// Offsets of the rows that are not of an earlier topic.
+fn ours(world: &World) -> Vec<i64> {
+    let state = world.state();
+    let rows = state.table.iter().filter(|row| !row.event_id.starts_with("earlier"));
+    let mut offsets: Vec<i64> = rows.map(|row| row.offset).collect();
+    offsets.sort_unstable();
+    offsets
+}
+
+#[test]
+fn a_range_is_not_taken_for_stored_because_an_earlier_topic_had_its_positions() {
+    // Rows that a dying server lost; a range that other schemas made, whole and in parts.
+    let rules = rules_hash(&config(), None);
+    for mark in [format!("v1:0-9:h{rules}:e1"), "v1:0-9:hother:e1".into(), "v1:0-9:hother:e1:split".into()] {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        earlier_rows(&world, 0..10);
+        world.state().tokens.insert("id:1:shop.ios:0:0-9".to_owned());
+        world.state().committed.insert(0, (0, mark.clone()));
+        let mut member = Member::start(&world, &runtime, 1, &[0], config());
+        assert!(member.turns(20));
+        assert_eq!(ours(&world), all(0..10), "{mark}");
+    }
+}
+
+#[test]
+fn rows_of_an_earlier_topic_are_no_reason_to_stop_when_a_row_is_refused() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    earlier_rows(&world, 0..10);
+    world.state().refused.insert((0, 4));
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(20));
+    assert_eq!(ours(&world), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(world.state().letters, [(0, 4, "RowRefused".to_owned())]);
+}
+
 #[test]
 fn rows_of_an_earlier_topic_of_this_name_are_not_taken_for_ours() {
     let (world, runtime) = world_with(&[GOOD; 12]);
@@ -91,17 +127,6 @@ fn rows_of_an_earlier_topic_of_this_name_are_not_taken_for_ours() {
     world.state().table.retain(|row| row.offset >= 5);
     let mut first = Member::start(&world, &runtime, 1, &[0], config());
     assert!(first.turns(20));
-    let ours = |world: &World| {
-        let state = world.state();
-        let mut offsets: Vec<i64> = state
-            .table
-            .iter()
-            .filter(|row| !row.event_id.starts_with("earlier"))
-            .map(|row| row.offset)
-            .collect();
-        offsets.sort_unstable();
-        offsets
-    };
     assert_eq!(ours(&world), all(0..12));
     drop(first);
     // Both lives have rows, and the earlier one has the higher offsets.
