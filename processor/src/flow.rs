@@ -191,8 +191,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let number = numbers[self.lag_next];
         match self.source.ends(number) {
             Ok(ends) => {
+                self.health.source_works();
                 if let Some(partition) = self.intake.partition(number) {
-                    partition.high = ends.high;
+                    partition.measured(ends.high);
                 }
             }
             Err(error) => {

@@ -107,8 +107,8 @@ impl Health {
         state.source = Some(Problem { reason, message, since, is_for_people });
     }
 
-    /// Rows were written.
-    pub fn wrote(&self, _now: Instant) {
+    /// Rows were written, or none wait any more.
+    pub fn wrote(&self) {
         self.state().write = None;
     }
 
@@ -237,7 +237,7 @@ mod tests {
         health.write_failed(&failure(Verdict::Retry), now);
         assert!(health.report(now + PATIENCE / 2).ready);
         assert!(!health.report(now + PATIENCE).ready);
-        health.wrote(now);
+        health.wrote();
         assert!(health.report(now + PATIENCE).ready);
         health.write_failed(&failure(Verdict::Stop), now);
         assert_eq!(health.report(now).reason, Some(Reason::ClickHouseAuthFailed));

@@ -235,6 +235,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
             self.intake.set(*number, None);
         }
         tracing::info!(partitions = ?numbers, lost, "gave up partitions");
+        // What failed may have been theirs; whatever else fails says so again.
+        if self.intake.all().all(|partition| partition.flight.is_none() && !partition.is_loading) {
+            self.health.wrote();
+        }
         if let Err(error) = self.source.release(numbers) {
             self.source_failed(error);
         }
@@ -268,8 +272,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             if !matches!(partition.start, Start::Known) {
                 continue;
             }
-            if let Some(offset) = partition.settled {
-                last.push((*number, offset, partition.mark(offset, None, false)));
+            if let Some(settled) = partition.acknowledgement() {
+                last.push(settled);
             } else if partition.standing.mark.attempts > 0 && partition.refused.is_none() {
                 let mark =
                     Mark { attempts: 0, suspect: None, again: false, ..partition.standing.mark.clone() };

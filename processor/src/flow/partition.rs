@@ -61,6 +61,8 @@ pub(super) struct Replay {
 pub(super) struct End {
     /// Offset of the next record to be read at that moment.
     pub(super) next: i64,
+    /// The end as the leader says, asked afterwards: marks of transactions take offsets that nobody ever reads.
+    pub(super) reached: Option<i64>,
 }
 
 /// Where to begin.
@@ -142,8 +144,18 @@ impl Partition {
 
     /// Learns that there is nothing more to read now.
     pub(super) fn met_end(&mut self) {
-        self.end = Some(End { next: self.next });
+        self.end = Some(End { next: self.next, reached: None });
         self.high = self.next;
+    }
+
+    /// Learns how far the partition reaches, from its leader.
+    pub(super) fn measured(&mut self, high: i64) {
+        self.high = high;
+        if let Some(end) = &mut self.end
+            && end.next == self.next
+        {
+            end.reached.get_or_insert(high);
+        }
     }
 
     /// Returns whether the end was met and nothing was read since.
@@ -213,6 +225,17 @@ impl Partition {
         self.filling.is_none() && self.closed.is_empty() && self.flight.is_none()
     }
 
+    /// Returns whether nothing is under way but outcomes that need no insert.
+    pub(super) fn is_without_rows(&self) -> bool {
+        let is_filling = self.replay.is_some() || self.filling.as_ref().is_some_and(Batch::needs_intent);
+        !is_filling && self.closed.is_empty() && self.flight.is_none()
+    }
+
+    /// Returns the commit that acknowledges what is settled.
+    pub(super) fn acknowledgement(&self) -> Option<(i32, i64, Mark)> {
+        self.settled.map(|offset| (self.number, offset, self.mark(offset, None, false)))
+    }
+
     /// Returns the mark for a commit. A commit that says what the group holds already is no progress: the count of tries stays.
     pub(super) fn mark(&self, offset: i64, intent: Option<Range>, split: bool) -> Mark {
         let held = &self.standing;
@@ -241,9 +264,13 @@ impl Partition {
         self.standing = Standing { offset, mark };
     }
 
-    /// Returns the records between the last one read and the end.
+    /// Returns the offsets between the last record read and the end.
     pub(super) fn lag(&self) -> i64 {
-        (self.high - self.next).max(0)
+        let reached = match self.end {
+            Some(End { next, reached }) if next == self.next => reached.unwrap_or(self.high),
+            _ => self.next,
+        };
+        (self.high - reached).max(0)
     }
 }
 

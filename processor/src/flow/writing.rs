@@ -45,7 +45,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             return;
         }
         let until = match end {
-            End::Done => return self.done(*job, now),
+            End::Done => return self.done(*job),
             End::Failed(error) => {
                 job.n_failures += 1;
                 let wait = delay(error.verdict, job.n_failures, self.jitter.next());
@@ -80,13 +80,13 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.health.write_failed(error, now);
     }
 
-    fn done(&mut self, job: Job, now: Instant) {
+    fn done(&mut self, job: Job) {
         let Job { partition: number, batch, inserting, .. } = job;
         let Batch { range, rows, tally, .. } = batch;
         tracing::debug!(partition = number, %range, n_rows = rows.n_rows(), "settled");
         self.metrics.settled(&tally, Some((rows.n_bytes(), inserting)));
         self.health.settled(&tally);
-        self.health.wrote(now);
+        self.health.wrote();
         self.intake.recycle(rows);
         if let Some(partition) = self.intake.partition(number) {
             partition.flight = None;
@@ -113,7 +113,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 if load.unknown.is_some() {
                     partition.start = Start::Found(start);
                 }
-                self.health.wrote(now);
+                self.health.wrote();
             }
             Err(error) => {
                 tracing::warn!(
@@ -182,13 +182,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 jobs.push(job);
             }
         }
-        let mut intents = Vec::new();
-        for job in jobs.iter().filter(|job| job.batch.needs_intent() && job.plan != Plan::Letters) {
-            let (range, split) = (job.batch.range, matches!(job.plan, Plan::Split { .. } | Plan::Rest));
-            if let Some(partition) = self.intake.partition(job.partition) {
-                intents.push((job.partition, range.first, partition.mark(range.first, Some(range), split)));
-            }
-        }
+        let intents = jobs.iter().filter_map(|job| self.intent_of(job)).collect();
         let is_committed = self.commit(intents, now);
         for mut job in jobs {
             let Some(partition) = self.intake.partition(job.partition) else { continue };
@@ -205,6 +199,21 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
+    /// Returns what the group must hold before a try: the intent; or, where a range has no rows, what is settled before it.
+    fn intent_of(&mut self, job: &Job) -> Option<(i32, i64, Mark)> {
+        let partition = self.intake.partition(job.partition)?;
+        if !job.batch.needs_intent() {
+            return partition.acknowledgement();
+        }
+        let range = job.batch.range;
+        let split = match job.plan {
+            Plan::Letters => return None,
+            Plan::Whole => false,
+            Plan::Split { .. } | Plan::Rest => true,
+        };
+        Some((job.partition, range.first, partition.mark(range.first, Some(range), split)))
+    }
+
     /// Settles batches that need neither table nor dead-letter topic.
     fn settle_nothing(&mut self) {
         for partition in self.intake.partitions.iter_mut().flatten() {
@@ -217,7 +226,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
-    /// Commits the positions of partitions that have fallen idle, so that their lag ends at 0 and nothing is repeated.
+    /// Commits the positions of partitions that have fallen idle, so that their lag ends at 0 and nothing is repeated; and of those that
+    /// have no rows, for which no intent will come.
     pub(super) fn acknowledge(&mut self, now: Instant) {
         if self.commit_after.is_some_and(|after| now < after) {
             return;
@@ -225,12 +235,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let settled = self
             .intake
             .all()
-            .filter(|partition| partition.is_quiet())
-            .filter_map(|partition| {
-                partition
-                    .settled
-                    .map(|offset| (partition.number, offset, partition.mark(offset, None, false)))
-            })
+            .filter(|partition| partition.is_without_rows())
+            .filter_map(|partition| partition.acknowledgement())
             .collect();
         self.commit(settled, now);
     }

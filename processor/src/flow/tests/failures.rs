@@ -217,6 +217,46 @@ fn a_zombie_neither_commits_nor_doubles_anything() {
 }
 
 #[test]
+fn an_idle_stream_is_ready_again_as_soon_as_kafka_answers() {
+    let (world, runtime) = world_with(&[GOOD; 3]);
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(20));
+    let away = crds::conditions::Reason::KafkaUnreachable;
+    member.health.source_failed(away, "all brokers are down".to_owned(), Member::now(&runtime));
+    assert!(member.turns(60), "no record comes");
+    assert!(member.health.report(Member::now(&runtime)).ready);
+}
+
+#[test]
+fn a_process_whose_failing_partition_moved_away_is_ready() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().outages.insert(Call::Write);
+    let mut first = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(first.turns(100));
+    assert!(!first.health.report(Member::now(&runtime)).ready);
+    let second = Member::start(&world, &runtime, 2, &[], config());
+    world.hand_over(0, 2);
+    assert!(first.turns(5));
+    assert!(first.health.report(Member::now(&runtime)).ready);
+    drop(second);
+}
+
+#[test]
+fn marks_of_transactions_at_the_end_are_no_records_that_wait() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().logs.get_mut(&0).unwrap().high = 11;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(300));
+    let report = member.health.report(Member::now(&runtime));
+    assert_eq!((report.ready, report.lag), (true, 0), "{}", report.message);
+    // Records that do not come are still missed.
+    world.state().logs.get_mut(&0).unwrap().high = 13;
+    assert!(member.turns(300));
+    let report = member.health.report(Member::now(&runtime));
+    assert_eq!((report.ready, report.lag), (false, 2));
+}
+
+#[test]
 fn a_missing_dead_letter_topic_stops_the_stream_with_a_reason_and_loses_nothing() {
     let (world, runtime) = world_with(&[GOOD, BAD, GOOD]);
     world.state().outages.insert(Call::Deliver);

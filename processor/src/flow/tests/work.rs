@@ -78,6 +78,26 @@ fn a_range_without_rows_needs_no_insert() {
 }
 
 #[test]
+fn records_without_rows_are_acknowledged_while_more_of_them_keep_coming() {
+    for kind in [BAD, OTHER] {
+        let (world, runtime) = world_with(&[kind; 20]);
+        let mut config = config();
+        config.batch.max_age_milliseconds = 0;
+        let mut member = Member::start(&world, &runtime, 1, &[0], config);
+        for _ in 0..60 {
+            for _ in 0..7 {
+                world.append(0, 0, Some(kind));
+            }
+            assert!(member.turn(50));
+        }
+        assert!(!member.flow.is_idle(), "more of them keep coming");
+        let (offset, high) = (committed(&world, 0).0, world.state().logs[&0].high);
+        assert!(offset > high - 100, "{offset} of {high}");
+        assert!(world.state().inserts.is_empty());
+    }
+}
+
+#[test]
 fn what_is_kept_in_memory_is_bounded_while_the_table_is_away() {
     let (world, runtime) = world_with(&[GOOD; 5000]);
     let mut config = config();
