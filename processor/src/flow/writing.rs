@@ -14,7 +14,7 @@ use super::writer::{Report, Writer};
 use super::{AWAY_AT_ONCE, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
 use crate::batch::Batch;
 use crate::deduplicate::Seen;
-use crate::deliver::{End, Job, Plan};
+use crate::deliver::{End, Job, Parts, Plan};
 use crate::intent::{Mark, Tokens};
 use crate::learn::{Learned, Load};
 use crate::retry::delay;
@@ -53,9 +53,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 now + wait
             }
             End::MustSplit => {
-                let resumed = job.batch.repetition.is_some_and(|repetition| repetition.split);
                 tracing::warn!(partition = job.partition, range = %job.batch.range, "a row is refused; looking for it");
-                job.plan = Plan::split(job.batch.rows.n_rows(), resumed);
+                job.plan = Plan::Split(Parts::of_all(job.batch.rows.n_rows()));
                 now
             }
             End::Expired | End::Abandoned => now,
@@ -209,7 +208,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let split = match job.plan {
             Plan::Letters => return None,
             Plan::Whole => false,
-            Plan::Split { .. } | Plan::Rest => true,
+            Plan::Split(_) | Plan::Rest => true,
         };
         Some((job.partition, range.first, partition.mark(range.first, Some(range), split)))
     }
@@ -291,11 +290,7 @@ fn next_job(partition: &mut Partition, tokens: &Tokens) -> Option<Box<Job>> {
     }
     let batch = partition.closed.pop_front()?;
     let repetition = batch.repetition.unwrap_or_default();
-    let plan = match (repetition.split, repetition.reconcile) {
-        (false, _) => Plan::Whole,
-        (true, false) => Plan::split(batch.rows.n_rows(), true),
-        (true, true) => Plan::Rest,
-    };
+    let plan = if repetition.split { Plan::Rest } else { Plan::Whole };
     Some(Box::new(Job {
         partition: partition.number,
         assignment: partition.assignment,

@@ -74,6 +74,8 @@ impl Sink for MemorySink {
     }
 
     async fn stored(&self, question: Question) -> Result<Vec<i64>, SinkError> {
+        let takes = self.world.state().stored_takes;
+        tokio::time::sleep(takes).await;
         if self.world.fate(self.member, Call::Stored) != Fate::Done {
             return Err(error(Verdict::Retry, "the table is away"));
         }
@@ -138,7 +140,8 @@ impl DeadLetters for MemorySink {
 
 impl Originals for MemorySink {
     async fn fetch(&self, partition: i32, offsets: Vec<i64>) -> Result<Vec<Original>, SinkError> {
-        let state = self.world.state();
+        let mut state = self.world.state();
+        state.n_fetches += 1;
         let records = state.logs.get(&partition).into_iter().flat_map(|log| &log.records);
         Ok(records.filter(|record| offsets.contains(&record.position.offset)).cloned().collect())
     }

@@ -76,6 +76,10 @@ pub(crate) struct State {
     pub(crate) inserts: Vec<String>,
     pub(crate) refused: BTreeSet<(i32, i64)>,
     pub(crate) view_fails: bool,
+    /// How often originals were asked for.
+    pub(crate) n_fetches: u64,
+    /// How long the table takes to say which rows it has.
+    pub(crate) stored_takes: Duration,
     pub(crate) letters: Vec<(i32, i64, String)>,
     /// What happened, in order; printed when a history does not balance.
     pub(crate) story: Vec<String>,

@@ -316,6 +316,69 @@ fn a_split_goes_on_after_a_crash_without_doubling_the_parts_that_were_written() 
 }
 
 #[test]
+fn a_table_that_is_slow_to_say_what_it_has_gets_its_missing_rows_nevertheless() {
+    let rules = rules_hash(&config(), None);
+    for mark in [format!("v1:0-9:h{rules}:e1"), format!("v1:0-9:h{rules}:e1:split")] {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().committed.insert(0, (0, mark));
+        world.state().tokens.insert("id:1:shop.ios:0:0-9".to_owned());
+        world.state().stored_takes = 2 * crate::deliver::VALID_FOR;
+        let mut member = Member::start(&world, &runtime, 1, &[0], config());
+        assert!(member.turns(20));
+        assert_eq!(stored(&world, 0), all(0..10));
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
+fn a_table_that_refuses_every_row_stops_the_stream_and_no_row_is_blamed() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().refused.extend((0..10).map(|offset| (0, offset)));
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(100));
+    assert!(world.state().letters.is_empty());
+    let report = member.health.report(Member::now(&runtime));
+    assert!(!report.ready && report.message.contains("columns"), "{}", report.message);
+    world.state().refused.clear();
+    assert!(member.turns(100));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert!(member.health.report(Member::now(&runtime)).ready);
+}
+
+#[test]
+fn many_refused_rows_at_the_begin_are_dead_letters_when_others_are_taken_and_their_originals_are_read_at_once()
+ {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().refused.extend([0, 1, 2, 3, 4, 5, 8].map(|offset| (0, offset)));
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(30));
+    assert_eq!(stored(&world, 0), [6, 7, 9]);
+    assert_eq!(world.state().letters.len(), 7);
+    assert_eq!(world.state().n_fetches, 1);
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn refused_rows_are_still_dead_letters_when_all_others_were_written_before_a_crash() {
+    for n_calls in 0..40 {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().refused.extend((0..9).map(|offset| (0, offset)));
+        crash_at(&world, 1, n_calls, true);
+        let mut first = Member::start(&world, &runtime, 1, &[0], config());
+        first.turns(30);
+        drop(first);
+        let mut second = Member::start(&world, &runtime, 2, &[], config());
+        world.expel(1, 2);
+        assert!(second.turns(60));
+        assert_eq!(stored(&world, 0), [9], "crash at {n_calls}");
+        let dead: std::collections::BTreeSet<i64> =
+            world.state().letters.iter().map(|(_, offset, _)| *offset).collect();
+        assert_eq!(dead, (0..9).collect(), "crash at {n_calls}");
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
 fn a_view_that_fails_stops_the_stream_and_no_row_is_blamed() {
     let (world, runtime) = world_with(&[GOOD; 10]);
     world.state().view_fails = true;
