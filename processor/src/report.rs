@@ -121,6 +121,21 @@ impl Health {
             Some(Problem { reason: error.reason, message: error.to_string(), since, is_for_people });
     }
 
+    /// The table is asked since then what it has, and has not answered yet.
+    pub fn waits_for_table(&self, since: Instant) {
+        let waits = || {
+            Problem {
+            reason: Reason::ClickHouseUnreachable,
+            message: "ClickHouse was asked which rows and event ids it has of a partition, and has not answered yet; \
+                      records of the partition wait for it"
+                .to_owned(),
+            since,
+            is_for_people: false,
+        }
+        };
+        self.state().write.get_or_insert_with(waits);
+    }
+
     /// A partition cannot be read until somebody mends something and the process starts anew.
     pub fn refused(&self, reason: Reason, message: String) {
         self.state().refused = Some((reason, message));

@@ -34,6 +34,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
             self.begin_found(number, now);
             while self.take_one_held(number, now) {}
         }
+        let is_waiting = self.intake.all().any(|partition| partition.is_loading);
+        self.loading_since = is_waiting.then(|| self.loading_since.unwrap_or(now));
+        if let Some(since) = self.loading_since {
+            self.health.waits_for_table(since);
+        }
     }
 
     /// Begins where the table says, as soon as the group knows.

@@ -163,7 +163,9 @@ impl ClickHouseSink {
         let query = query.bind(&self.topic).bind(partition).bind(before).bind(seen.window_seconds());
         let mut cursor = query.fetch_bytes("RowBinary")?;
         let mut ids = answer::Ids::default();
-        while let Some(chunk) = cursor.next().await? {
+        // The whole answer may take long; a server that falls silent within it must not be waited for.
+        let silent = |_elapsed| clickhouse::error::Error::TimedOut;
+        while let Some(chunk) = tokio::time::timeout(SCAN_TIMEOUT, cursor.next()).await.map_err(silent)?? {
             ids.take(&chunk, &mut |id, milliseconds| seen.insert(id, milliseconds));
         }
         Ok(())
@@ -213,4 +215,27 @@ impl Sink for ClickHouseSink {
 /// Quotes an identifier.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Verdict;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_not_waited_for_for_ever() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let config = ClickHouseConfig { url, database: "shop".into(), table: "ios".into() };
+        let (_sender, credentials) = watch::channel(Credentials::default());
+        let sink = ClickHouseSink::new(&config, "shop.ios", &[], credentials);
+        let range = Range { first: 0, last: 9 };
+        let question = Question { partition: 0, range, times: None, received: None };
+        let verdicts = [
+            sink.seen(0, 10, Seen::new(3600)).await.map(drop).map_err(|error| error.verdict),
+            sink.newest(0, range, None).await.map(drop).map_err(|error| error.verdict),
+            sink.stored(question).await.map(drop).map_err(|error| error.verdict),
+        ];
+        assert_eq!(verdicts, [Err(Verdict::Retry); 3]);
+    }
 }

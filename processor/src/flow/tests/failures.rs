@@ -440,6 +440,24 @@ fn event_ids_of_a_repeated_range_are_not_taken_for_its_duplicates() {
 }
 
 #[test]
+fn a_table_that_does_not_say_which_event_ids_it_has_makes_the_process_unready() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    let mut config = config();
+    config.deduplication_window_seconds = Some(3600);
+    let mut member = Member::start(&world, &runtime, 1, &[0], config);
+    member.hold_answers(true);
+    assert!(member.turns(40));
+    assert!(member.health.report(Member::now(&runtime)).ready, "it may take its time");
+    assert!(member.turns(20));
+    let report = member.health.report(Member::now(&runtime));
+    assert!(!report.ready && report.message.contains("event ids"), "{}", report.message);
+    member.hold_answers(false);
+    assert!(member.turns(20));
+    assert!(member.health.report(Member::now(&runtime)).ready);
+    assert_eq!(stored(&world, 0), all(0..10));
+}
+
+#[test]
 fn a_mark_of_a_newer_processor_stops_the_partition_instead_of_doubling_rows() {
     let (world, runtime) = world_with(&[GOOD; 3]);
     world.state().committed.insert(0, (1, "v2:1-2:later".to_owned()));
