@@ -87,6 +87,13 @@ impl Topics for AdminTopics {
         self.conclude(clients, outcome).await
     }
 
+    async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
+        let action = format!("create topic `{}`", topic.name);
+        let clients = self.clients(&action)?;
+        let outcome = clients.check_creation(&action, topic).await;
+        self.conclude(clients, outcome).await
+    }
+
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {
         let action = action(change);
         let clients = self.clients(&action)?;
@@ -167,14 +174,15 @@ impl Clients {
         Ok(configs)
     }
 
+    async fn check_creation(&self, action: &str, topic: &Topic) -> Result<(), KafkaError> {
+        let (new, options) = (new_topic(topic), options().validate_only(true));
+        let answers =
+            self.admin.create_topics([&new], &options).await.map_err(|error| judge(action, error))?;
+        only(answers, action)?.map(drop).map_err(|(_, code)| judge_code(action, code))
+    }
+
     async fn create(self: &Arc<Self>, action: &str, topic: &Topic) -> Result<(), KafkaError> {
-        let replication = TopicReplication::Fixed(topic.replicas);
-        let new = topic
-            .config
-            .iter()
-            .fold(NewTopic::new(&topic.name, topic.partitions, replication), |new, (key, value)| {
-                new.set(key, value)
-            });
+        let new = new_topic(topic);
         let answers =
             self.admin.create_topics([&new], &options()).await.map_err(|error| judge(action, error))?;
         match only(answers, action)? {
@@ -263,6 +271,11 @@ async fn delete_groups(clients: &Arc<Clients>, action: &str, group: &str) -> Res
         clients.admin.delete_groups(&names, &options()).await.map_err(|error| judge(action, error))?;
     let failed = answers.into_iter().filter_map(Result::err).find(|(_, code)| *code != Code::GroupIdNotFound);
     failed.map_or(Ok(()), |(_, code)| Err(judge_code(action, code)))
+}
+
+fn new_topic(topic: &Topic) -> NewTopic<'_> {
+    let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replicas));
+    topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
 }
 
 fn options() -> AdminOptions {

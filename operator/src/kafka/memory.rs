@@ -20,6 +20,7 @@ pub struct MemoryTopics {
 #[derive(Debug, Default)]
 struct State {
     topics: BTreeMap<String, Topic>,
+    hidden: BTreeSet<String>,
     groups: BTreeSet<String>,
     faults: VecDeque<KafkaError>,
     applied: Vec<TopicChange>,
@@ -39,6 +40,16 @@ impl MemoryTopics {
     /// Puts a topic there, as somebody else would; one of the same name is replaced.
     pub fn insert(&self, topic: Topic) {
         self.state().topics.insert(topic.name.clone(), topic);
+    }
+
+    /// Leaves a topic out of every description until [`Self::show_all`], as a broker does that has not heard of it.
+    pub fn hide(&self, name: &str) {
+        self.state().hidden.insert(name.to_owned());
+    }
+
+    /// Leaves no topic out any more.
+    pub fn show_all(&self) {
+        self.state().hidden.clear();
     }
 
     /// Puts a consumer group there, as a processor would.
@@ -72,7 +83,22 @@ impl Topics for MemoryTopics {
         let mut state = self.state();
         match state.faults.pop_front() {
             Some(fault) => Err(fault),
-            None => Ok(names.iter().filter_map(|name| state.topics.get(name).cloned()).collect()),
+            None => {
+                let names = names.iter().filter(|name| !state.hidden.contains(*name));
+                Ok(names.filter_map(|name| state.topics.get(name).cloned()).collect())
+            }
+        }
+    }
+
+    async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
+        let mut state = self.state();
+        match state.faults.pop_front() {
+            Some(fault) => Err(fault),
+            None if state.topics.contains_key(&topic.name) => Err(KafkaError::NotYet {
+                action: format!("create topic `{}`", topic.name),
+                source: "the topic exists".into(),
+            }),
+            None => check_shape(topic),
         }
     }
 
@@ -120,13 +146,7 @@ impl State {
     }
 
     fn create(&mut self, topic: &Topic) -> Result<(), KafkaError> {
-        if topic.replicas != 1 || topic.partitions < 1 {
-            return Err(KafkaError::Rejected {
-                action: format!("create topic `{}`", topic.name),
-                remedy: "set spec.kafka.replicas to at most the number of brokers",
-                source: "one broker holds one replica, of at least one partition".into(),
-            });
-        }
+        check_shape(topic)?;
         match self.topics.get(&topic.name) {
             None => {
                 self.topics.insert(topic.name.clone(), topic.clone());
@@ -148,4 +168,15 @@ impl State {
             source: "the topic does not exist".into(),
         })
     }
+}
+
+fn check_shape(topic: &Topic) -> Result<(), KafkaError> {
+    if topic.replicas == 1 && topic.partitions >= 1 {
+        return Ok(());
+    }
+    Err(KafkaError::Rejected {
+        action: format!("create topic `{}`", topic.name),
+        remedy: "set spec.kafka.replicas to at most the number of brokers",
+        source: "one broker holds one replica, of at least one partition".into(),
+    })
 }

@@ -1,7 +1,8 @@
 //! Apply: from what is there to what must be: table first, then topics, then what Kubernetes runs.
 //!
 //! In: the plan and what was gathered. Out: how far it came, and the fault that ended it.
-//! The order matters: the table's mark claims the topic, so it is there before the topic; columns are there before a
+//! The order matters: the table's mark claims the topic, so it is there before the topic, but not before Kafka has said
+//! that it would make it; columns are there before a
 //! processor writes them; the configuration is there before the pods that read it. A step that fails ends the row, and the
 //! next look begins again: every step does nothing where nothing is to do.
 
@@ -63,6 +64,10 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
             return applied;
         }
     };
+    if let Err(fault) = check_creation(ctx, plan, &changes.topics).await {
+        applied.faults.push(fault);
+        return applied;
+    }
     if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
         applied.faults.push(fault);
         return applied;
@@ -92,6 +97,19 @@ fn diff(plan: &Plan, topics: &[Topic], table: Option<&ActualTable>) -> Result<Ch
         (Ok(table), Ok(topics)) => Ok(Changes { table, topics }),
         (table, topics) => Err([table.err(), topics.err()].into_iter().flatten().collect()),
     }
+}
+
+/// Asks, before the mark says that the topic begins a new life, whether it does: a topic that is there after all, or that
+/// is refused look after look, must not raise the epoch, because under another one every record would be stored again.
+async fn check_creation(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> Result<(), Fault> {
+    for change in changes {
+        if let TopicChange::Create(topic) = change
+            && topic.name == plan.table.mark.topic
+        {
+            ctx.topics.check_creation(topic).await.map_err(|error| kafka_fault(&error))?;
+        }
+    }
+    Ok(())
 }
 
 async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Result<(), Fault> {

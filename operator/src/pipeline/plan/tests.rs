@@ -109,6 +109,46 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_that_only_seems_to_be_gone_keeps_its_life() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    fixture.topics.hide("shop.ios");
+    for _ in 0..3 {
+        fixture.look_at_all().await;
+        fixture.cluster.roll_out();
+    }
+    assert_eq!(mark(&fixture).epoch, 1, "a new epoch would store every record again");
+    let ready = fixture.ready("analyticspipelines", "ios");
+    assert!(ready.starts_with("Ready=False KafkaRejected"), "{ready}");
+    fixture.topics.show_all();
+    fixture.settle().await;
+    assert_eq!(mark(&fixture).epoch, 1);
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_kafka_refuses_counts_no_life_however_often_it_is_tried() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    for name in ["shop.ios", "shop.ios.dead-letters"] {
+        let delete = TopicChange::Delete { name: name.into() };
+        crate::kafka::Topics::apply(fixture.topics.as_ref(), &delete).await.unwrap();
+    }
+    let with_replicas =
+        |n: i32| OBJECTS.replace("{schemas:", &format!("{{kafka: {{replicas: {n}}}, schemas:"));
+    fixture.put(&with_replicas(3));
+    for _ in 0..3 {
+        fixture.settle().await;
+        let ready = fixture.ready("analyticspipelines", "ios");
+        assert!(ready.starts_with("Ready=False KafkaRejected"), "{ready}");
+        assert_eq!(mark(&fixture).epoch, 1);
+    }
+    fixture.put(&with_replicas(1));
+    fixture.settle().await;
+    assert_eq!(mark(&fixture).epoch, 2, "the topic was gone, and its new life is one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_was_dropped_by_hand_is_made_anew() {
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;
