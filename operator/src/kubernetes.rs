@@ -11,6 +11,7 @@ pub mod labels;
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -166,6 +167,23 @@ impl Kubernetes {
             .map_err(|source| write_error(&kind, &name, source))?;
         self.wrote::<K>(&name);
         Ok(applied)
+    }
+
+    /// Takes a Deployment that has not changed since it was read to no pods.
+    pub async fn stop(&self, deployment: &Deployment) -> Result<Deployment, ApplyError> {
+        let (kind, name) = (Deployment::kind(&()), deployment.name_any());
+        let patch = json!({
+            "metadata": {"resourceVersion": deployment.resource_version()},
+            "spec": {"replicas": 0},
+        });
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let namespace = deployment.namespace().unwrap_or_default();
+        let stopped = Api::<Deployment>::namespaced(self.client.clone(), &namespace)
+            .patch(&name, &parameters, &Patch::Merge(&patch))
+            .await
+            .map_err(|source| write_error(&kind, &name, source))?;
+        self.wrote::<Deployment>(&name);
+        Ok(stopped)
     }
 
     /// Deletes an object and all that hangs on it; nothing happens when it is gone already.

@@ -10,6 +10,7 @@ use std::error::Error;
 
 use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
 use tracing::info;
 
 use crate::clickhouse::diff::diff as table_diff;
@@ -152,6 +153,19 @@ async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut appl
         Err(error) => applied.faults.push(object_fault(&error)),
     }
     applied
+}
+
+/// Ends the processors of a suspended pipeline where nothing else could be done: a suspension waits for nothing to be mended.
+pub async fn suspend(ctx: &Context, uid: &str, children: &Children, applied: &mut Applied) {
+    let Some(deployment) = &children.deployment else { return };
+    let is_ours = deployment.owner_references().iter().any(|owner| owner.uid == uid);
+    if !is_ours || deployment.spec.replicas == Some(0) {
+        return;
+    }
+    match ctx.kubernetes.stop(deployment).await {
+        Ok(_) => info!("stopped the processors of a suspended pipeline"),
+        Err(error) => applied.faults.push(object_fault(&error)),
+    }
 }
 
 async fn apply_one<K: Child>(ctx: &Context, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {

@@ -154,6 +154,50 @@ async fn kafka_away_is_told_tried_again_and_heals() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_suspension_waits_for_nothing_to_be_mended() {
+    let suspended = PIPELINE.replace("spec: {", "spec: {suspend: true, ");
+    let replicas = |fixture: &Fixture| fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["replicas"].clone();
+    // Kafka is away, the schema is gone, ClickHouse refuses a change that is due.
+    for spoil in [
+        |fixture: &mut Fixture| fixture.topics.fail_next(away()),
+        |fixture: &mut Fixture| {
+            fixture.cluster.remove("/apis/tributary.dev/v1alpha1/namespaces/shop/eventschemas/purchase");
+            fixture.sync();
+        },
+        |fixture: &mut Fixture| {
+            let name = TableName { database: "shop".into(), table: "ios".into() };
+            let mut table = fixture.tables.get(&name).unwrap();
+            table.partition_key = "toYear(event_time)".into();
+            fixture.tables.insert(name, table);
+        },
+    ] {
+        let mut fixture = settled().await;
+        fixture.put(&suspended);
+        spoil(&mut fixture);
+        fixture.look_at_all().await;
+        assert_eq!(replicas(&fixture), json!(0));
+        assert!(ready(&fixture).starts_with("Ready=False"), "{}", ready(&fixture));
+    }
+    let mut fixture = settled().await;
+    fixture.cluster.edit(CHILDREN[3], |it| it["metadata"]["ownerReferences"][0]["uid"] = json!("another"));
+    fixture.put(&suspended);
+    fixture.topics.fail_next(away());
+    fixture.look_at_all().await;
+    assert_eq!(replicas(&fixture), json!(1), "what is not ours is not touched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_has_ended_for_good_does_not_count_as_running() {
+    let mut fixture = settled().await;
+    for (name, phase) in [("evicted", "Failed"), ("done", "Succeeded")] {
+        fixture.cluster.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}}));
+    }
+    fixture.put(&PIPELINE.replace("spec: {", "spec: {suspend: true, "));
+    fixture.settle().await;
+    assert!(ready(&fixture).starts_with("Ready=True Suspended"), "{}", ready(&fixture));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_password_is_told_as_such_and_both_services_at_once() {
     let mut fixture = settled().await;
     fixture
