@@ -20,7 +20,7 @@ use crate::kafka::topic::TopicChange;
 use crate::kubernetes::{ApplyError, labels};
 use crate::pipeline::build::object_name;
 use crate::pipeline::claims;
-use crate::processors;
+use crate::processors::{self, Processor};
 
 /// Finalizer of pipelines whose data go with them.
 pub const FINALIZER: &str = "tributary.dev/data";
@@ -31,7 +31,7 @@ pub enum Cleanup {
     /// All is gone; the object may go.
     Done,
     /// Something is waited for.
-    Waiting(&'static str),
+    Waiting(String),
     /// Kafka or ClickHouse keeps it from going on.
     Faulty(Fault),
 }
@@ -61,11 +61,11 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
         if deployment.metadata.deletion_timestamp.is_none() {
             ctx.kubernetes.delete(&deployment).await?;
         }
-        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted".into()));
     }
     let pods = processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name).await?;
     if !pods.is_empty() {
-        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+        return Ok(Cleanup::Waiting(waiting_for(&namespace, &pods)));
     }
     Ok(match remove_data(ctx, pipeline).await {
         Ok(()) => Cleanup::Done,
@@ -78,6 +78,14 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
             ..fault
         }),
     })
+}
+
+fn waiting_for(namespace: &str, pods: &[Processor]) -> String {
+    let names: Vec<_> = pods.iter().map(|processor| processor.pod.name_any()).collect();
+    format!(
+        "the processors stop before topic and table are deleted; pods left: {}. Where the node of a pod is lost for good: kubectl -n {namespace} delete pod --force <pod>",
+        names.join(", ")
+    )
 }
 
 async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), Fault> {

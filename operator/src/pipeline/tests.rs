@@ -260,11 +260,14 @@ async fn deleting() -> Fixture {
 #[tokio::test(start_paused = true)]
 async fn delete_stops_the_processors_then_takes_groups_and_topics_and_the_table_last() {
     let mut fixture = deleting().await;
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}});
-    fixture.cluster.put(pod);
+    let pod = |name: &str, phase: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}});
+    fixture.cluster.put(pod("p", "Running"));
+    fixture.cluster.put(pod("evicted", "Failed"));
     fixture.look_at_all().await;
     assert!(fixture.cluster.get(CHILDREN[3]).is_none());
     fixture.look_at_all().await;
+    let text = ready(&fixture);
+    assert!(text.contains("pods left: p. ") && text.contains("delete pod --force"), "{text}");
     assert!(fixture.topics.take_applied().is_empty(), "topics are deleted while a pod runs");
     fixture.cluster.remove("/api/v1/namespaces/shop/pods/p");
     fixture.look_at_all().await;
