@@ -115,7 +115,7 @@ impl Forwarding {
     ) -> Self {
         let mut forwarding = Self { standings: Vec::new(), threads: Vec::new() };
         for rule in &config.rules {
-            let standing = Arc::new(metrics.standing(&rule.name));
+            let standing = Arc::new(metrics.standing(&rule.name, rule.generation));
             forwarding.standings.push(Arc::clone(&standing));
             let start = Start {
                 config: Arc::clone(config),

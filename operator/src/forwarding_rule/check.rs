@@ -46,6 +46,7 @@ pub fn check(
     let mut config = RuleConfig {
         name: rule.name_any(),
         uid: rule.uid().unwrap_or_default(),
+        generation: rule.metadata.generation.unwrap_or_default(),
         events: rule.spec.events.clone(),
         when: rule.spec.when.clone(),
         start: rule.spec.start,
