@@ -83,7 +83,17 @@ pub enum ApplyError {
 impl ApplyError {
     /// Returns whether the object changed between the read that a write was decided on and the write.
     pub fn is_conflict(&self) -> bool {
-        self.code() == Some(409)
+        // The apiserver says of an object whose place another has taken that its UID cannot be changed.
+        let is_replaced = || {
+            let details = self.status().and_then(|status| status.details.as_ref());
+            details.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
+        };
+        self.code() == Some(409) || self.code() == Some(422) && is_replaced()
+    }
+
+    /// Returns whether it is not allowed: by the rights of the operator, or by a quota of the namespace.
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
     }
 
     /// Returns whether the apiserver has judged the object itself to be wrong.

@@ -45,7 +45,10 @@ struct Changes {
 }
 
 /// Brings everything to what must be.
-pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
+///
+/// # Errors
+/// When an object changed since it was gathered: all is looked at again, and there is nothing to tell.
+pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     if plan.must_stop_first {
         return apply_objects(ctx, plan, &gathered.children, applied).await;
@@ -55,29 +58,29 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
         (topics, table) => {
             applied.faults =
                 [topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect();
-            return applied;
+            return Ok(applied);
         }
     };
     let changes = match diff(plan, topics, table) {
         Ok(changes) => changes,
         Err(faults) => {
             applied.faults = faults;
-            return applied;
+            return Ok(applied);
         }
     };
     if let Err(fault) = check_creation(ctx, plan, &changes.topics).await {
         applied.faults.push(fault);
-        return applied;
+        return Ok(applied);
     }
     if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
         applied.faults.push(fault);
-        return applied;
+        return Ok(applied);
     }
     applied.has_table = true;
     for change in &changes.topics {
         if let Err(error) = ctx.topics.apply(change).await {
             applied.faults.push(kafka_fault(&error));
-            return applied;
+            return Ok(applied);
         }
         info!(?change, "changed topic");
     }
@@ -139,7 +142,12 @@ async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Res
     Ok(())
 }
 
-async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut applied: Applied) -> Applied {
+async fn apply_objects(
+    ctx: &Context,
+    plan: &Plan,
+    children: &Children,
+    mut applied: Applied,
+) -> Result<Applied, ApplyError> {
     let wanted = build(plan);
     let outcome: Result<Deployment, ApplyError> = async {
         apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;
@@ -150,22 +158,30 @@ async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut appl
     .await;
     match outcome {
         Ok(deployment) => applied.deployment = Some(deployment),
+        Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
-    applied
+    Ok(applied)
 }
 
 /// Ends the processors of a suspended pipeline where nothing else could be done: a suspension waits for nothing to be mended.
-pub async fn suspend(ctx: &Context, uid: &str, children: &Children, applied: &mut Applied) {
-    let Some(deployment) = &children.deployment else { return };
+pub async fn suspend(
+    ctx: &Context,
+    uid: &str,
+    children: &Children,
+    applied: &mut Applied,
+) -> Result<(), ApplyError> {
+    let Some(deployment) = &children.deployment else { return Ok(()) };
     let is_ours = deployment.owner_references().iter().any(|owner| owner.uid == uid);
     if !is_ours || deployment.spec.replicas == Some(0) {
-        return;
+        return Ok(());
     }
     match ctx.kubernetes.stop(deployment).await {
         Ok(_) => info!("stopped the processors of a suspended pipeline"),
+        Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
+    Ok(())
 }
 
 async fn apply_one<K: Child>(ctx: &Context, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
@@ -187,6 +203,14 @@ fn object_fault(error: &ApplyError) -> Fault {
             Reason::DependencyNotReady,
             Cure::Dependency,
             format!("{error}; it is waited for until it is gone"),
+        ),
+        ApplyError::Write { kind, .. } if error.is_forbidden() => about(
+            Reason::ProcessorNotStarted,
+            Cure::Retry,
+            format!(
+                "{}; raise the ResourceQuota of the namespace, or let the platform team grant the operator {kind}s there",
+                chain(error)
+            ),
         ),
         ApplyError::Write { .. } if error.is_invalid() => {
             about(Reason::SpecInvalid, Cure::Change, format!("{}; change the spec accordingly", chain(error)))

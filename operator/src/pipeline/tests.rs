@@ -157,7 +157,7 @@ async fn kafka_away_is_told_tried_again_and_heals() {
 async fn a_suspension_waits_for_nothing_to_be_mended() {
     let suspended = PIPELINE.replace("spec: {", "spec: {suspend: true, ");
     let replicas = |fixture: &Fixture| fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["replicas"].clone();
-    // Kafka is away, the schema is gone, ClickHouse refuses a change that is due.
+    // Kafka is away; the schema is gone; the table is not as it must be, and cannot be changed.
     for spoil in [
         |fixture: &mut Fixture| fixture.topics.fail_next(away()),
         |fixture: &mut Fixture| {
@@ -195,6 +195,45 @@ async fn a_pod_that_has_ended_for_good_does_not_count_as_running() {
     fixture.put(&PIPELINE.replace("spec: {", "spec: {suspend: true, "));
     fixture.settle().await;
     assert!(ready(&fixture).starts_with("Ready=True Suspended"), "{}", ready(&fixture));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_refuses_a_child_is_no_defect_and_heals() {
+    let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    fixture.cluster.refuse(&format!("PATCH {}", CHILDREN[1]), 403, "exceeded quota: secrets=10");
+    fixture.look_at_all().await;
+    let text = ready(&fixture);
+    assert!(text.starts_with("Ready=False ProcessorNotStarted"), "{text}");
+    assert!(
+        text.contains("exceeded quota: secrets=10") && text.contains("raise the ResourceQuota"),
+        "{text}"
+    );
+    fixture.cluster.refuse_nothing();
+    fixture.settle().await;
+    assert!(ready(&fixture).starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_changed_in_between_is_looked_at_again_and_nothing_is_told() {
+    let mut fixture = settled().await;
+    let before = fixture.conditions("analyticspipelines", "ios");
+    fixture.cluster.remove(CHILDREN[3]);
+    fixture.cluster.refuse(&format!("PATCH {}", CHILDREN[3]), 409, "Conflict");
+    let errors = fixture.look_at_all().await;
+    assert!(matches!(errors.as_slice(), [error] if error.is_conflict()), "{errors:?}");
+    assert_eq!(fixture.conditions("analyticspipelines", "ios"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_the_operator_may_not_read_is_told() {
+    let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    fixture.cluster.refuse("GET /api/v1/namespaces/shop/secrets/privacy", 403, "secrets is forbidden");
+    fixture.settle().await;
+    let text = ready(&fixture);
+    assert!(
+        text.starts_with("Ready=False SecretNotFound: the operator may not read Secret `privacy`"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
