@@ -102,10 +102,14 @@ impl ApplyError {
     }
 
     fn code(&self) -> Option<u16> {
+        self.status().map(|status| status.code)
+    }
+
+    fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => {
-                // Only the apiserver's own answers have a code.
-                if let kube::Error::Api(status) = source.as_ref() { Some(status.code) } else { None }
+                // Only the apiserver's own answers have one.
+                if let kube::Error::Api(status) = source.as_ref() { Some(status) } else { None }
             }
             Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
         }
@@ -161,17 +165,22 @@ impl Kubernetes {
     /// Brings an object to the wanted form; writes only where the actual one does not contain it. Returns it as it is then.
     pub async fn apply<K: Child>(&self, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
         let (kind, name) = (K::kind(&()), wanted.name_any());
+        let namespace = wanted.namespace().unwrap_or_default();
         let mut tree = encode(&kind, &name, wanted)?;
-        if let Some(actual) = actual {
+        // What was not there may have been made since, and a forced apply would take it over.
+        let found = if actual.is_none() { self.get::<K>(&namespace, &name).await? } else { None };
+        if let Some(actual) = actual.or(found.as_ref()) {
             check_owner(&kind, wanted, actual)?;
             if compare::contains(&encode(&kind, &name, actual)?, &tree) {
                 return Ok(actual.clone());
             }
+            // One of the same name that took its place is refused as a conflict.
+            tree["metadata"]["uid"] = json!(actual.uid());
         }
         tree["apiVersion"] = json!(K::api_version(&()));
         tree["kind"] = json!(kind);
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let applied = Api::<K>::namespaced(self.client.clone(), &wanted.namespace().unwrap_or_default())
+        let applied = Api::<K>::namespaced(self.client.clone(), &namespace)
             .patch(&name, &parameters, &Patch::Apply(&tree))
             .await
             .map_err(|source| write_error(&kind, &name, source))?;

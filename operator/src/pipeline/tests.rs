@@ -237,6 +237,31 @@ async fn a_secret_that_the_operator_may_not_read_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_child_that_somebody_made_since_the_look_began_is_not_taken_over() {
+    let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ios-processor", "namespace": "shop"}, "data": {"mine": "yes"}});
+    // The status of the schema, and the ServiceAccount: the ConfigMap was looked for before.
+    fixture.cluster.put_after_writes(2, foreign);
+    fixture.settle().await;
+    assert!(ready(&fixture).starts_with("Ready=False ResourceConflict"), "{}", ready(&fixture));
+    assert_eq!(fixture.cluster.get(CHILDREN[2]).unwrap()["data"], json!({"mine": "yes"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_was_replaced_since_the_look_began_is_not_written() {
+    let fixture = settled().await;
+    let wanted: k8s_openapi::api::core::v1::ConfigMap =
+        serde_json::from_value(fixture.cluster.get(CHILDREN[2]).unwrap()).unwrap();
+    let mut actual = wanted.clone();
+    actual.data = None;
+    fixture.cluster.edit(CHILDREN[2], |it| it["metadata"]["uid"] = json!("another"));
+    let before = fixture.cluster.get(CHILDREN[2]);
+    let error = fixture.ctx.kubernetes.apply(&wanted, Some(&actual)).await.unwrap_err();
+    assert!(error.is_conflict(), "{error:?}");
+    assert_eq!(fixture.cluster.get(CHILDREN[2]), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_password_is_told_as_such_and_both_services_at_once() {
     let mut fixture = settled().await;
     fixture
