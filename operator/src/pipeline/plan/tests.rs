@@ -94,6 +94,8 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
     assert_eq!(deployment["spec"]["replicas"], json!(0));
     assert!(fixture.topics.take_applied().is_empty(), "the topic is made while processors run");
     assert!(fixture.ready("analyticspipelines", "ios").contains("is gone; the processors stop"));
+    let conditions = fixture.conditions("analyticspipelines", "ios");
+    assert!(conditions.iter().any(|text| text.starts_with("TopicReady=False Progressing")), "{conditions:?}");
 
     fixture.settle().await;
     assert_eq!(mark(&fixture).epoch, 2);
