@@ -26,6 +26,8 @@ use super::verdict::{code, judge, judge_code};
 use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for the cluster's id, which comes with any metadata.
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a broker may take to carry out what it has accepted.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -85,6 +87,11 @@ impl Topics for AdminTopics {
         let clients = self.clients("describe topics")?;
         let outcome = describe(&clients, names).await;
         self.conclude(clients, outcome).await
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        let clients = self.clients("ask for the cluster's id").ok()?;
+        blocking(move || clients.metadata.client().fetch_cluster_id(CLUSTER_TIMEOUT)).await.ok()?
     }
 
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {

@@ -21,6 +21,7 @@ pub struct MemoryTopics {
 struct State {
     topics: BTreeMap<String, Topic>,
     hidden: BTreeSet<String>,
+    moved_to: Option<String>,
     groups: BTreeSet<String>,
     faults: VecDeque<KafkaError>,
     applied: Vec<TopicChange>,
@@ -50,6 +51,11 @@ impl MemoryTopics {
     /// Leaves no topic out any more.
     pub fn show_all(&self) {
         self.state().hidden.clear();
+    }
+
+    /// Answers as another cluster from now on.
+    pub fn move_to(&self, cluster: &str) {
+        self.state().moved_to = Some(cluster.to_owned());
     }
 
     /// Puts a consumer group there, as a processor would.
@@ -88,6 +94,11 @@ impl Topics for MemoryTopics {
                 Ok(names.filter_map(|name| state.topics.get(name).cloned()).collect())
             }
         }
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        let moved = self.state().moved_to.clone();
+        Some(moved.unwrap_or_else(|| "memory".into()))
     }
 
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {

@@ -7,7 +7,7 @@
 
 use crds::AnalyticsPipeline;
 use crds::analytics_pipeline::DeletionPolicy;
-use crds::conditions::ConditionType;
+use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use tracing::info;
@@ -15,7 +15,7 @@ use tracing::info;
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{TableChange, TableName};
 use crate::context::{Context, clickhouse_fault, kafka_fault};
-use crate::fault::Fault;
+use crate::fault::{Cure, Fault};
 use crate::kafka::topic::TopicChange;
 use crate::kubernetes::{ApplyError, labels};
 use crate::pipeline::build::object_name;
@@ -95,6 +95,17 @@ async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), 
     let mark = actual.and_then(|actual| Mark::parse(&actual.comment));
     let mark = mark.filter(|mark| mark.pipeline == format!("{namespace}/{name}"));
     let topic = claims::topic(pipeline);
+    let cluster = ctx.topics.cluster().await;
+    if let Some(elsewhere) = mark.as_ref().and_then(|mark| mark.elsewhere(cluster.as_deref())) {
+        return Err(Fault::new(
+            ConditionType::TopicReady,
+            Reason::OwnershipMismatch,
+            Cure::Retry,
+            format!(
+                "the topic is on the Kafka cluster `{elsewhere}`, and kafka.bootstrapServers leads to another one"
+            ),
+        ));
+    }
     let in_status = pipeline.status.as_ref().and_then(|status| status.topic.as_ref()) == Some(&topic);
     if in_status || mark.as_ref().is_some_and(|mark| mark.topic == topic) {
         // A group that is not empty has a reader that is not gone yet, and is refused: nothing else is deleted then.

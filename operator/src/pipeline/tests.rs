@@ -363,6 +363,17 @@ async fn delete_with_kafka_away_says_so_and_how_to_give_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn delete_takes_nothing_from_another_kafka_cluster() {
+    let mut fixture = deleting().await;
+    fixture.topics.move_to("another");
+    fixture.look_at_all().await;
+    fixture.look_at_all().await;
+    let text = ready(&fixture);
+    assert!(text.starts_with("Ready=False OwnershipMismatch: deletion waits"), "{text}");
+    assert!(fixture.topics.take_applied().is_empty() && fixture.tables.take_applied().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn delete_leaves_what_is_not_marked_ours() {
     let mut fixture = deleting().await;
     let name = TableName { database: "shop".into(), table: "ios".into() };

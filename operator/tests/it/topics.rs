@@ -52,6 +52,9 @@ async fn described(
 }
 
 async fn creates(topics: &dyn Topics, topic: &Topic) {
+    let cluster = topics.cluster().await;
+    assert!(cluster.as_ref().is_some_and(|id| !id.is_empty()), "{cluster:?}");
+    assert_eq!(topics.cluster().await, cluster);
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
     topics.check_creation(topic).await.unwrap();

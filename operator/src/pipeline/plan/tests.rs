@@ -151,6 +151,57 @@ async fn a_creation_that_kafka_refuses_counts_no_life_however_often_it_is_tried(
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_kafka_cluster_is_not_taken_for_the_one_that_has_the_topic() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let before = (mark(&fixture), fixture.cluster.get(DEPLOYMENT));
+    for has_topic in [true, false] {
+        fixture.topics.move_to("another");
+        if !has_topic {
+            fixture.topics.hide("shop.ios");
+            fixture.topics.hide("shop.ios.dead-letters");
+        }
+        fixture.settle().await;
+        let ready = fixture.ready("analyticspipelines", "ios");
+        assert!(ready.starts_with("Ready=False OwnershipMismatch"), "{ready}");
+        assert!(ready.contains("cluster `memory`") && ready.contains("leads to `another`"), "{ready}");
+        assert_eq!((mark(&fixture), fixture.cluster.get(DEPLOYMENT)), before, "nothing is touched");
+    }
+    fixture.topics.show_all();
+    fixture.topics.move_to("memory");
+    fixture.settle().await;
+    assert_eq!(mark(&fixture), before.0);
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_moved_for_good_goes_on_by_the_statement_that_is_given() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    fixture.topics.move_to("another");
+    fixture.settle().await;
+    let ready = fixture.ready("analyticspipelines", "ios");
+    let (_, comment) = ready.split_once("ALTER TABLE shop.ios MODIFY COMMENT '").unwrap();
+    let mut table = fixture.tables.get(&name()).unwrap();
+    table.comment = comment.trim_end_matches('\'').to_owned();
+    fixture.tables.insert(name(), table);
+    fixture.settle().await;
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+    assert_eq!((mark(&fixture).epoch, mark(&fixture).cluster.as_deref()), (2, Some("another")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_names_no_cluster_is_completed() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let mut table = fixture.tables.get(&name()).unwrap();
+    table.comment = Mark { cluster: None, ..mark(&fixture) }.comment();
+    fixture.tables.insert(name(), table);
+    fixture.settle().await;
+    assert_eq!((mark(&fixture).epoch, mark(&fixture).cluster.as_deref()), (1, Some("memory")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_was_dropped_by_hand_is_made_anew() {
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;
