@@ -224,3 +224,6 @@ fn object_fault(error: &ApplyError) -> Fault {
 fn chain(error: &(dyn Error + 'static)) -> String {
     Chain(error).to_string()
 }
+
+#[cfg(test)]
+mod tests;
