@@ -219,7 +219,7 @@ impl<C: Clients> Start<C> {
                 standing: Arc::clone(standing),
                 stop: surroundings.stop.clone(),
             };
-            let beginning = Beginning::new(rule.start, surroundings.clock);
+            let beginning = Beginning::new(rule.start, config.stream.epoch, surroundings.clock);
             let worked = clients.source(&group).and_then(|source| {
                 let parts = (limits, runtime.clone());
                 Rule::new(source, &mut selection, Arc::new(courier), beginning, parts)

@@ -56,6 +56,17 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
             0
         }
     };
+    match parse_bytes(&spec.processor.resources.memory) {
+        Ok(memory) if memory >= needed_memory(max_bytes) => {}
+        Ok(_) => faults.push(Fault::spec(format!(
+            "`spec.processor.resources.memory`: `{}` is too little for batches of `{}`; ask for at least {}Mi \
+             (8 times `spec.processor.batch.maxBytes`, and 96Mi), or make the batches smaller",
+            spec.processor.resources.memory,
+            batch.max_bytes,
+            needed_memory(max_bytes).div_ceil(1 << 20)
+        ))),
+        Err(error) => faults.push(Fault::spec(format!("`spec.processor.resources.memory`: {error}"))),
+    }
     let max_rows = usize::try_from(batch.max_rows).unwrap_or(0);
     if max_rows == 0 {
         faults.push(Fault::spec("`spec.processor.batch.maxRows` must be at least 1"));
@@ -79,6 +90,12 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
         max_age_milliseconds: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX),
     };
     Ok(Numbers { retention, ttl, deduplication_window: window, batch })
+}
+
+/// What waits is up to twice a batch, its buffers grow by doubling, and two blocks are sent at once; the rest is Kafka's
+/// queue and the process itself.
+fn needed_memory(max_bytes: u64) -> u64 {
+    max_bytes.saturating_mul(8).saturating_add(96 << 20)
 }
 
 fn words(duration: Duration) -> String {

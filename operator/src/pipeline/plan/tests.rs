@@ -232,3 +232,12 @@ async fn pods_start_anew_when_a_secret_they_read_changes_and_not_otherwise() {
     fixture.settle().await;
     assert_ne!(template(&fixture), first);
 }
+
+#[tokio::test(start_paused = true)]
+async fn batches_that_do_not_fit_into_the_processors_memory_are_refused() {
+    let spec = "spec: {processor: {resources: {memory: 128Mi}}, schemas:";
+    let mut fixture = Fixture::of(&OBJECTS.replace("spec: {schemas:", spec));
+    fixture.settle().await;
+    let ready = fixture.ready("analyticspipelines", "ios");
+    assert!(ready.starts_with("Ready=False SpecInvalid") && ready.contains("at least 224Mi"), "{ready}");
+}
