@@ -151,6 +151,7 @@ impl Kubernetes {
     pub async fn apply<K: Child>(&self, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
         let (kind, name) = (K::kind(&()), wanted.name_any());
         let mut tree = encode(&kind, &name, wanted)?;
+        compare::sign(&mut tree);
         if let Some(actual) = actual {
             check_owner(&kind, wanted, actual)?;
             if compare::contains(&encode(&kind, &name, actual)?, &tree) {

@@ -30,8 +30,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Checked {
     /// What the processor is told.
     pub config: RuleConfig,
-    /// The Secret that the pod mounts, and a value whose change restarts it.
-    pub secret: Option<(SecretKeyReference, Vec<u8>)>,
+    /// The Secret that the pod mounts. The processor reads it for every delivery: a new value needs no new pod.
+    pub secret: Option<SecretKeyReference>,
 }
 
 /// Checks a rule.
@@ -58,7 +58,7 @@ pub fn check(
         (DestinationType::Webhook, Some(webhook), _) => {
             config.webhook = check_webhook(webhook, egress).map_err(|mut more| faults.append(&mut more)).ok();
             match check_secret(webhook, gathered.secret.as_ref(), &namespace) {
-                Ok(value) => secret = Some((webhook.secret_ref.clone(), value)),
+                Ok(()) => secret = Some(webhook.secret_ref.clone()),
                 Err(fault) => faults.push(fault),
             }
         }
@@ -184,12 +184,12 @@ fn check_secret(
     webhook: &WebhookDestination,
     secret: Option<&SecretValue>,
     namespace: &str,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<(), Fault> {
     let reference = &webhook.secret_ref;
     let secret = secret.unwrap_or(&SecretValue::NoSecret);
     let value = value_of(secret, namespace, reference, "whsec_$(head -c 32 /dev/urandom | base64 -w0)")?;
     match std::str::from_utf8(value).map_err(|_| SigningSecretError).and_then(signing_secret::parse) {
-        Ok(_) => Ok(value.to_vec()),
+        Ok(_) => Ok(()),
         Err(error) => Err(Fault::dependency(
             Reason::SecretKeyMissing,
             format!("key `{}` of Secret `{}`: {error}", reference.key, reference.name),

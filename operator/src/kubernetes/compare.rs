@@ -4,8 +4,12 @@
 //! The apiserver adds defaults, and others may add list elements of their own (server-side apply leaves them theirs); so
 //! every wanted field must be there and equal, more may stand beside it. Lists of named elements are matched by their key.
 //! Quantities are compared as numbers, because the apiserver rewrites `1024Mi` as `1Gi`.
+//! What is no longer wanted cannot be seen in this way, so the wanted tree carries its own hash: another tree is another hash.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::labels;
 
 /// Keys by which elements of a list are told apart, as the apiserver merges them.
 const KEYS: [&str; 4] = ["name", "mountPath", "containerPort", "uid"];
@@ -19,6 +23,14 @@ pub fn contains(actual: &Value, wanted: &Value) -> bool {
         (Value::Array(actual), Value::Array(wanted)) => list_contains(actual, wanted),
         _ => actual == wanted,
     }
+}
+
+/// Notes the hash of a wanted tree in the tree's annotations.
+pub fn sign(wanted: &mut Value) {
+    // Maps are sorted: the same tree is the same text.
+    let digest = Sha256::digest(wanted.to_string());
+    let hash: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    wanted["metadata"]["annotations"][labels::APPLIED] = json!(hash);
 }
 
 fn field_contains(key: &str, actual: Option<&Value>, wanted: &Value) -> bool {

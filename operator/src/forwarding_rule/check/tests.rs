@@ -65,7 +65,7 @@ fn fault(spoil: impl FnOnce(&mut ForwardingRule, &mut Gathered)) -> (Reason, Cur
 fn a_rule_that_holds_is_passed_on() {
     let checked = outcome(|_, _| {}).unwrap();
     assert_eq!(checked.config.webhook.unwrap().timeout_milliseconds, 15_000);
-    assert_eq!(checked.secret.unwrap().0.name, "hook");
+    assert_eq!(checked.secret.unwrap().name, "hook");
 }
 
 #[test]
