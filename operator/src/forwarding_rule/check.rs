@@ -19,8 +19,10 @@ use kube::ResourceExt;
 use crate::destination_url;
 use crate::event_schema::in_force::{self, InForce};
 use crate::fault::{Cure, Fault};
+use crate::forwarding_rule::circle;
 use crate::forwarding_rule::gather::Gathered;
 use crate::objects::Found;
+use crate::pipeline::claims;
 use crate::secret::{SecretValue, value_of};
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,7 +65,7 @@ pub fn check(
             }
         }
         (DestinationType::Kafka, _, Some(kafka)) => {
-            faults.extend(check_topic(kafka, gathered, &namespace));
+            faults.extend(check_topic(kafka, rule, gathered, &namespace));
             config.topic = Some(kafka.topic.clone());
         }
         (DestinationType::Webhook, None, _) => {
@@ -197,7 +199,12 @@ fn check_secret(
     }
 }
 
-fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -> Option<Fault> {
+fn check_topic(
+    kafka: &KafkaDestination,
+    rule: &ForwardingRule,
+    gathered: &Gathered,
+    namespace: &str,
+) -> Option<Fault> {
     let topic = &kafka.topic;
     let about =
         |reason, cure, message| Some(Fault::new(ConditionType::DestinationReachable, reason, cure, message));
@@ -208,10 +215,24 @@ fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }
     if let Found::Object(pipeline) = &gathered.pipeline
-        && crate::pipeline::claims::topics(pipeline).contains(topic)
+        && claims::topic(pipeline) == *topic
     {
         let message = format!(
             "`spec.destination.kafka.topic`: `{topic}` belongs to the pipeline itself; events would go round in a circle"
+        );
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Some(other) = gathered.pipelines.iter().find(|other| claims::dead_letter_topic(other) == *topic) {
+        let message = format!(
+            "`spec.destination.kafka.topic`: `{topic}` keeps the dead letters of AnalyticsPipeline `{}`; name another topic",
+            other.name_any()
+        );
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Some(way) = circle::closed_by(rule, &gathered.rules, &gathered.pipelines) {
+        let message = format!(
+            "`spec.destination.kafka.topic`: events would go round in a circle, {}; name another topic, or take an older rule of the circle away",
+            way.join(" > ")
         );
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }

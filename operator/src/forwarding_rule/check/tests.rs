@@ -42,6 +42,8 @@ fn gathered() -> Gathered {
             ("page_view".into(), schema("page_view", "{fields: [{name: page, type: String}]}")),
         ],
         secret: Some(SecretValue::Value(b"whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".to_vec())),
+        pipelines: vec![serde_yaml::from_str(PIPELINE).unwrap()],
+        rules: Vec::new(),
         has_topic: None,
     }
 }
