@@ -172,7 +172,7 @@ pub struct KafkaSpec {
     /// How long records stay in the topic. Default: `72h`.
     #[schemars(length(min = 1, max = 20))]
     pub retention: String,
-    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`.
+    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`. What is taken out here stays on the topic as it is: write the value that shall hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "admission::topic_settings")]
     pub config: BTreeMap<String, String>,
