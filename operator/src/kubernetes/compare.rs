@@ -35,8 +35,9 @@ pub fn sign(wanted: &mut Value) {
 
 fn field_contains(key: &str, actual: Option<&Value>, wanted: &Value) -> bool {
     match (actual, wanted) {
-        // An empty map and an absent one are the same to the apiserver.
+        // An empty map and an absent one are the same to the apiserver; so are false and an absent field.
         (None, Value::Object(wanted)) => wanted.is_empty(),
+        (None, Value::Bool(wanted)) => !wanted,
         (None, Value::Array(wanted)) => wanted.is_empty(),
         (None, _) => wanted.is_null(),
         (Some(Value::Object(actual)), Value::Object(wanted)) if matches!(key, "requests" | "limits") => {

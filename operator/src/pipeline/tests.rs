@@ -102,6 +102,8 @@ async fn children_changed_or_deleted_by_hand_are_repaired() {
     fixture.cluster.edit(CHILDREN[2], |it| it["data"]["stream.yaml"] = json!("version: 0"));
     fixture.cluster.edit(CHILDREN[3], |it| {
         it["spec"]["template"]["spec"]["containers"][0]["image"] = json!("evil:latest");
+        it["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["--evil"]);
+        it["spec"]["paused"] = json!(true);
         it["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("me");
     });
     fixture.settle().await;
