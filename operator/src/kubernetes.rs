@@ -167,6 +167,7 @@ impl Kubernetes {
         let (kind, name) = (K::kind(&()), wanted.name_any());
         let namespace = wanted.namespace().unwrap_or_default();
         let mut tree = encode(&kind, &name, wanted)?;
+        compare::sign(&mut tree);
         // What was not there may have been made since, and a forced apply would take it over.
         let found = if actual.is_none() { self.get::<K>(&namespace, &name).await? } else { None };
         if let Some(actual) = actual.or(found.as_ref()) {

@@ -103,7 +103,7 @@ pub fn plan(
     }
     let config = stream_config(pipeline, settings, (&numbers, &schemas, &rules, &claim.mark));
     let config_text = serde_yaml::to_string(&config).map_err(|error| vec![internal(&error)])?;
-    let config_hash = config_hash::config_hash(&config_text, &connection, &hash_key, &rules);
+    let config_hash = config_hash::config_hash(&config_text, hash_key.as_deref());
     let spec = &pipeline.spec;
     Ok(Plan {
         namespace: pipeline.namespace().unwrap_or_default(),
@@ -122,7 +122,7 @@ pub fn plan(
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules
             .iter()
-            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.as_ref()?.0.clone())))
+            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.clone()?)))
             .collect(),
         must_stop_first: claim.must_stop_first,
     })

@@ -102,6 +102,8 @@ async fn children_changed_or_deleted_by_hand_are_repaired() {
     fixture.cluster.edit(CHILDREN[2], |it| it["data"]["stream.yaml"] = json!("version: 0"));
     fixture.cluster.edit(CHILDREN[3], |it| {
         it["spec"]["template"]["spec"]["containers"][0]["image"] = json!("evil:latest");
+        it["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["--evil"]);
+        it["spec"]["paused"] = json!(true);
         it["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("me");
     });
     fixture.settle().await;
@@ -109,6 +111,29 @@ async fn children_changed_or_deleted_by_hand_are_repaired() {
     CHILDREN.iter().for_each(|path| fixture.cluster.remove(path));
     fixture.settle().await;
     assert_eq!(CHILDREN.iter().map(|path| content(&fixture, path)).collect::<Vec<_>>(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_wanted_is_taken_out_of_the_children() {
+    let folder = std::env::temp_dir().join(format!("tributary-connection-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (user, password) = (folder.join("clickhouse-user"), folder.join("kafka.sasl.password"));
+    std::fs::write(&user, "tributary").unwrap();
+    std::fs::write(&password, "secret").unwrap();
+    let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    let mut settings = crate::testing::settings();
+    settings.connection_dir = folder.clone();
+    fixture.ctx.settings = std::sync::Arc::new(settings);
+    fixture.settle().await;
+    let copied = |fixture: &Fixture| fixture.cluster.get(CHILDREN[1]).unwrap()["data"].clone();
+    assert_eq!(copied(&fixture)["kafka.sasl.password"], json!("c2VjcmV0"));
+    let pods = fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["template"].clone();
+    std::fs::remove_file(&password).unwrap();
+    fixture.look_at_all().await;
+    assert!(copied(&fixture)["kafka.sasl.password"].is_null(), "{}", copied(&fixture));
+    let template = &fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["template"];
+    assert_eq!(*template, pods, "no pod starts anew for a password");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 fn content(fixture: &Fixture, path: &str) -> Value {

@@ -107,3 +107,6 @@ fn words(duration: Duration) -> String {
         (seconds, _) => format!("{seconds}s"),
     }
 }
+
+#[cfg(test)]
+mod tests;
