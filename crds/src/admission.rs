@@ -12,6 +12,7 @@ pub mod case;
 use kube::core::{Reason, Rule};
 
 use crate::columns::{ENVELOPE, EXTRA};
+use crate::shared::OBJECT_NAME_LENGTH;
 
 /// Settings of a topic that a pipeline may set, beside `retention`. `cleanup.policy` is not among them: a compacted topic
 /// loses events.
@@ -54,11 +55,13 @@ fn rule(expression: impl Into<String>, path: &str, message: impl Into<String>) -
 /// The rule of every kind's root.
 pub(crate) fn object_name() -> Rule {
     rule(
-        "self.metadata.name.size() <= 40 && !self.metadata.name.contains('.')",
+        format!("self.metadata.name.size() <= {OBJECT_NAME_LENGTH} && !self.metadata.name.contains('.')"),
         // The apiserver takes no path into metadata.
         "",
-        "metadata.name is a DNS label of at most 40 characters (lower-case letters, digits and `-`, no dots), as the names of topics, \
-         tables and Deployments are made from it; choose a shorter name",
+        format!(
+            "metadata.name is a DNS label of at most {OBJECT_NAME_LENGTH} characters (lower-case letters, digits and `-`, no dots), as the \
+             names of topics, tables and Deployments are made from it; choose a shorter name"
+        ),
     )
 }
 

@@ -152,7 +152,7 @@ fn claim(pipeline: &AnalyticsPipeline, gathered: &Gathered) -> Result<Claim, Vec
 
 /// A dot would make groups and topics of two pipelines begin alike; a longer name would not fit into a label of its pods.
 fn check_name(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
-    const LONGEST: usize = 40;
+    const LONGEST: usize = crds::shared::OBJECT_NAME_LENGTH;
     let name = pipeline.name_any();
     if name.len() <= LONGEST && !name.contains('.') {
         return Vec::new();
