@@ -14,7 +14,7 @@
 //! 4. a new owner repeats the range of an intent exactly (`flow/assignment.rs`).
 //!
 //! Memory: what is read and not written yet is bounded by twice `batch.maxBytes`, as far as `columns.rs` counts it, one poll, and one range
-//! that must be repeated whole; above it, reading stops (`flow/reading.rs`).
+//! that must be repeated whole; above it, reading stops (`flow/reading.rs`). The event ids of the window come on top (`deduplicate.rs`).
 //! Not here: what a row is (`line.rs`), what an insert is (`deliver.rs`, `sink/`).
 
 use std::sync::Arc;
