@@ -11,6 +11,7 @@ pub mod case;
 
 use kube::core::{Reason, Rule};
 
+use crate::analytics_pipeline::{MEMORY_BESIDE_BATCHES, MEMORY_OF_A_BATCH};
 use crate::columns::{ENVELOPE, EXTRA};
 use crate::shared::OBJECT_NAME_LENGTH;
 
@@ -291,14 +292,11 @@ pub(crate) fn resources() -> Vec<Rule> {
     ]
 }
 
-/// What waits is up to twice a batch, its buffers grow by doubling, and two blocks are sent at once; the rest is Kafka's queue
-/// and the process itself.
 pub(crate) fn processor() -> Vec<Rule> {
     vec![rule(
         format!(
             "!self.batch.maxBytes.matches('{BYTES}') || !self.resources.memory.matches('{BYTES}') \
-             || quantity(self.resources.memory).asInteger() >= quantity(self.batch.maxBytes).asInteger() * 8 + {}",
-            96 << 20
+             || quantity(self.resources.memory).asInteger() >= quantity(self.batch.maxBytes).asInteger() * {MEMORY_OF_A_BATCH} + {MEMORY_BESIDE_BATCHES}"
         ),
         ".resources.memory",
         "`resources.memory` is at least 8 times `batch.maxBytes` and 96Mi, or the processor runs out of memory; raise it, or lower `batch.maxBytes`",

@@ -244,6 +244,19 @@ impl Default for ProcessorSpec {
     }
 }
 
+/// Memory that a processor needs, in batches: what waits is up to two of them, its buffers grow by doubling, and two blocks are
+/// sent at once.
+pub(crate) const MEMORY_OF_A_BATCH: u64 = 8;
+
+/// Memory for the rest, bytes: Kafka's queue and the process itself.
+pub(crate) const MEMORY_BESIDE_BATCHES: u64 = 96 << 20;
+
+/// Returns the memory that a processor needs for batches of so many bytes.
+#[must_use]
+pub fn needed_memory(max_bytes: u64) -> u64 {
+    max_bytes.saturating_mul(MEMORY_OF_A_BATCH).saturating_add(MEMORY_BESIDE_BATCHES)
+}
+
 /// When a batch is written: as soon as one of the three is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]

@@ -190,20 +190,8 @@ impl Kubernetes {
     }
 
     /// Takes a Deployment that has not changed since it was read to no pods.
-    pub async fn stop(&self, deployment: &Deployment) -> Result<Deployment, ApplyError> {
-        let (kind, name) = (Deployment::kind(&()), deployment.name_any());
-        let patch = json!({
-            "metadata": {"resourceVersion": deployment.resource_version()},
-            "spec": {"replicas": 0},
-        });
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-        let namespace = deployment.namespace().unwrap_or_default();
-        let stopped = Api::<Deployment>::namespaced(self.client.clone(), &namespace)
-            .patch(&name, &parameters, &Patch::Merge(&patch))
-            .await
-            .map_err(|source| write_error(&kind, &name, source))?;
-        self.wrote::<Deployment>(&name);
-        Ok(stopped)
+    pub async fn stop(&self, deployment: &Deployment) -> Result<(), ApplyError> {
+        self.merge(deployment, json!({"spec": {"replicas": 0}})).await
     }
 
     /// Deletes an object and all that hangs on it; nothing happens when it is gone already.
@@ -229,10 +217,13 @@ impl Kubernetes {
         object: &K,
         finalizers: &[String],
     ) -> Result<(), ApplyError> {
+        self.merge(object, json!({"metadata": {"finalizers": finalizers}})).await
+    }
+
+    /// Changes fields of an object that has not changed since it was read.
+    async fn merge<K: Child>(&self, object: &K, mut patch: Value) -> Result<(), ApplyError> {
         let (kind, name) = (K::kind(&()), object.name_any());
-        let patch = json!({
-            "metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()},
-        });
+        patch["metadata"]["resourceVersion"] = json!(object.resource_version());
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
             .patch(&name, &parameters, &Patch::Merge(&patch))

@@ -41,6 +41,11 @@ impl fmt::Display for Key {
     }
 }
 
+/// Orders objects by when they were made; of two in one second, the UID decides.
+pub fn age<K: ResourceExt>(object: &K) -> (Option<jiff::Timestamp>, String) {
+    (object.creation_timestamp().map(|time| time.0), object.uid().unwrap_or_default())
+}
+
 /// What a look-up by name found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found<K> {

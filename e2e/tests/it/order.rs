@@ -123,21 +123,19 @@ fn every_order_of_secret_schema_pipeline_and_rule_ends_the_same() {
         let orders = permutations();
         assert_eq!(orders.len(), 24);
         let trial = &trial;
-        futures::stream::iter(orders.into_iter().enumerate())
+        let ends: Vec<_> = futures::stream::iter(orders.into_iter().enumerate())
             .map(|(number, order)| async move {
                 apply_in_order(trial, order, number, true).await?;
-                Ok::<_, anyhow::Error>((order, end(trial, number).await?))
+                anyhow::Ok((order, end(trial, number).await?))
             })
             .buffer_unordered(8)
-            .try_collect::<Vec<_>>()
-            .await
-            .and_then(|ends| {
-                let (first, wanted) = ends.first().context("no order was tried")?;
-                for (order, end) in &ends {
-                    ensure!(end == wanted, "{order:?} ends otherwise than {first:?}:\n{end:#}\n{wanted:#}");
-                }
-                Ok(())
-            })
+            .try_collect()
+            .await?;
+        let (first, wanted) = ends.first().context("no order was tried")?;
+        for (order, end) in &ends {
+            ensure!(end == wanted, "{order:?} ends otherwise than {first:?}:\n{end:#}\n{wanted:#}");
+        }
+        Ok(())
     });
 }
 

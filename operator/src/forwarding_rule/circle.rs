@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crds::{AnalyticsPipeline, ForwardingRule};
 use kube::ResourceExt;
 
+use crate::objects::age;
 use crate::pipeline::claims;
 
 /// Returns the pipelines of the circle that this rule closes, in order, or nothing.
@@ -17,7 +18,7 @@ pub(super) fn closed_by(
     rules: &[ForwardingRule],
     pipelines: &[AnalyticsPipeline],
 ) -> Option<Vec<String>> {
-    let elder: Vec<_> = rules.iter().filter(|other| !other.spec.suspend && age(other) < age(rule)).collect();
+    let elder: Vec<_> = rules.iter().filter(|other| !other.spec.suspend && age(*other) < age(rule)).collect();
     let home = rule.spec.pipeline.name.as_str();
     let mut ways = vec![vec![reader(rule, pipelines)?]];
     let mut seen = BTreeSet::new();
@@ -42,11 +43,6 @@ pub(super) fn closed_by(
 fn reader(rule: &ForwardingRule, pipelines: &[AnalyticsPipeline]) -> Option<String> {
     let topic = &rule.spec.destination.kafka.as_ref()?.topic;
     pipelines.iter().find(|pipeline| claims::topic(pipeline) == *topic).map(ResourceExt::name_any)
-}
-
-/// Orders rules by when they were made; of two in one second, the UID decides.
-fn age(rule: &ForwardingRule) -> (Option<jiff::Timestamp>, String) {
-    (rule.creation_timestamp().map(|time| time.0), rule.uid().unwrap_or_default())
 }
 
 #[cfg(test)]

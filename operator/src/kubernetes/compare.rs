@@ -28,9 +28,8 @@ pub fn contains(actual: &Value, wanted: &Value) -> bool {
 /// Notes the hash of a wanted tree in the tree's annotations.
 pub fn sign(wanted: &mut Value) {
     // Maps are sorted: the same tree is the same text.
-    let digest = Sha256::digest(wanted.to_string());
-    let hash: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    wanted["metadata"]["annotations"][labels::APPLIED] = json!(hash);
+    let hash = Sha256::new_with_prefix(wanted.to_string());
+    wanted["metadata"]["annotations"][labels::APPLIED] = json!(labels::digits(hash));
 }
 
 fn field_contains(key: &str, actual: Option<&Value>, wanted: &Value) -> bool {

@@ -177,7 +177,7 @@ pub async fn suspend(
         return Ok(());
     }
     match ctx.kubernetes.stop(deployment).await {
-        Ok(_) => info!("stopped the processors of a suspended pipeline"),
+        Ok(()) => info!("stopped the processors of a suspended pipeline"),
         Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }

@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use tracing::info;
 
 use crate::clickhouse::mark::Mark;
-use crate::clickhouse::table::{TableChange, TableName};
+use crate::clickhouse::table::TableChange;
 use crate::context::{Context, clickhouse_fault, kafka_fault};
 use crate::fault::{Cure, Fault};
 use crate::kafka::topic::TopicChange;
@@ -90,7 +90,7 @@ fn waiting_for(namespace: &str, pods: &[Processor]) -> String {
 
 async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), Fault> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let table = claims::table(pipeline);
     let actual = ctx.describe_table(&table).await?;
     let mark = actual.and_then(|actual| Mark::parse(&actual.comment));
     let mark = mark.filter(|mark| mark.pipeline == format!("{namespace}/{name}"));

@@ -12,7 +12,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::ResourceExt;
 
-use crate::clickhouse::table::{ActualTable, TableName};
+use crate::clickhouse::table::ActualTable;
 use crate::context::Context;
 use crate::event_schema::in_force::{self, Named};
 use crate::fault::Fault;
@@ -66,7 +66,7 @@ pub struct Children {
 pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathered, ApplyError> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     let asked = claims::topics(pipeline);
-    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let table = claims::table(pipeline);
     let (mut topics, table, connection) =
         tokio::join!(ctx.describe_topics(&asked), ctx.describe_table(&table), ctx.connection());
     // Where the table is, the topics were; to call them gone has consequences (see `plan/ownership.rs`).

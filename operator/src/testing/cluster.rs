@@ -193,15 +193,9 @@ impl FakeCluster {
             }
         }
         let refusal = state.refusals.get(&format!("{} {path}", parts.method)).copied();
-        let outcome = match parts.method {
-            _ if refusal.is_some() => Err(refusal.unwrap_or_default()),
-            Method::GET if path.ends_with("/pods") => Ok(state.list(&path)),
-            Method::GET => state.objects.get(&path).cloned().ok_or((404, "NotFound")),
-            Method::POST => Ok(state.create(&path, body)),
-            Method::PUT => state.replace(&path, body),
-            Method::PATCH => state.patch(&path, body),
-            Method::DELETE => state.objects.remove(&path).ok_or((404, "NotFound")),
-            _ => Err((405, "not allowed")),
+        let outcome = match refusal {
+            Some(refusal) => Err(refusal),
+            None => state.serve(&parts.method, &path, body),
         };
         // The only field that is ever refused here.
         let details =
@@ -218,6 +212,18 @@ impl FakeCluster {
 }
 
 impl State {
+    fn serve(&mut self, method: &Method, path: &str, body: Value) -> Result<Value, (u16, &'static str)> {
+        match *method {
+            Method::GET if path.ends_with("/pods") => Ok(self.list(path)),
+            Method::GET => self.objects.get(path).cloned().ok_or((404, "NotFound")),
+            Method::POST => Ok(self.create(path, body)),
+            Method::PUT => self.replace(path, body),
+            Method::PATCH => self.patch(path, body),
+            Method::DELETE => self.objects.remove(path).ok_or((404, "NotFound")),
+            _ => Err((405, "not allowed")),
+        }
+    }
+
     fn store(&mut self, path: &str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());

@@ -6,6 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::kubernetes::labels;
+
 /// Hashes all that a pod reads once.
 pub(super) fn config_hash(config: &str, hash_key: Option<&[u8]>) -> String {
     let mut hasher = Sha256::new();
@@ -13,5 +15,5 @@ pub(super) fn config_hash(config: &str, hash_key: Option<&[u8]>) -> String {
     hasher.update(u64::try_from(config.len()).unwrap_or(u64::MAX).to_be_bytes());
     hasher.update(config);
     hasher.update(hash_key.unwrap_or_default());
-    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    labels::digits(hasher)
 }

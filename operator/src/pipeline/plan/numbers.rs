@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crds::AnalyticsPipelineSpec;
-use crds::analytics_pipeline::ProcessorSpec;
+use crds::analytics_pipeline::{ProcessorSpec, needed_memory};
 use crds::quantities::{parse_bytes, parse_duration};
 use crds::stream_config::BatchConfig;
 
@@ -96,12 +96,6 @@ fn max_bytes(processor: &ProcessorSpec, faults: &mut Vec<Fault>) -> u64 {
         )));
     }
     max_bytes
-}
-
-/// What waits is up to twice a batch, its buffers grow by doubling, and two blocks are sent at once; the rest is Kafka's
-/// queue and the process itself.
-fn needed_memory(max_bytes: u64) -> u64 {
-    max_bytes.saturating_mul(8).saturating_add(96 << 20)
 }
 
 fn words(duration: Duration) -> String {

@@ -65,7 +65,7 @@ pub(super) fn claim(
         return settled(first(topic));
     };
     if let (Some(marked), Some(asked)) = (mark.elsewhere(cluster.as_deref()), &cluster) {
-        return Err(other_cluster(&mark, &table_name(pipeline), (marked, asked)));
+        return Err(other_cluster(&mark, &claims::table(pipeline), (marked, asked)));
     }
     let mark = Mark { cluster: cluster.or(mark.cluster), ..mark };
     match exists {
@@ -99,10 +99,6 @@ fn other_cluster(mark: &Mark, table: &TableName, (marked, asked): (&str, &str)) 
             moved.comment()
         ),
     )
-}
-
-fn table_name(pipeline: &AnalyticsPipeline) -> TableName {
-    TableName { database: pipeline.namespace().unwrap_or_default(), table: pipeline.name_any() }
 }
 
 fn foreign_topic(names: &[&str]) -> Fault {

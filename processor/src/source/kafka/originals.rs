@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::KafkaHeaders;
+use super::Lent;
 use super::fault::fault;
 use super::properties::Connection;
 use crate::batch::Original;
-use crate::record::{Position, Record};
 use crate::retry::Verdict;
 use crate::sink::{Originals, SinkError};
-use crate::source::{Message, SourceError};
+use crate::source::SourceError;
 
 /// How long the topic may be silent.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -58,7 +57,7 @@ impl KafkaOriginals {
             };
             heard = Instant::now();
             if offsets.binary_search(&message.offset()).is_ok() {
-                found.push(original(&message));
+                found.push(Original::new(&Lent(&message).message()));
             }
             if message.offset() >= *last {
                 return Ok(found);
@@ -67,18 +66,6 @@ impl KafkaOriginals {
         let silent = KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         Err(fault(action, silent))
     }
-}
-
-fn original(message: &BorrowedMessage<'_>) -> Original {
-    Original::new(&Message {
-        record: Record {
-            position: Position { partition: message.partition(), offset: message.offset() },
-            timestamp_milliseconds: message.timestamp().to_millis().unwrap_or(0),
-            payload: message.payload(),
-        },
-        key: message.key(),
-        headers: &KafkaHeaders(message),
-    })
 }
 
 impl Originals for KafkaOriginals {
