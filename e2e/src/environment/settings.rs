@@ -40,8 +40,6 @@ pub struct Settings {
     pub repository: PathBuf,
     /// Where programs are looked for: the caller's path and the folders of system programs.
     pub path: String,
-    /// The caller's home, which Go, Maven and npm ask for.
-    pub home: PathBuf,
 }
 
 impl Settings {
@@ -55,7 +53,7 @@ impl Settings {
         let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
-        Self { cache, state, repository, path, home }
+        Self { cache, state, repository, path }
     }
 
     /// The path of a program of the cache.
