@@ -26,6 +26,7 @@ mod health;
 mod mounts;
 mod network;
 mod oci;
+mod outside;
 mod parts;
 mod prerequisites;
 mod process;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::before::{Owner, RECORD};
 use super::commands::say;
 use super::settings::Settings;
 use super::up::lock;
@@ -38,6 +39,7 @@ const STEPS: [(&str, Step); 7] = [
 /// When anything of the environment is left afterwards; the message names it.
 pub fn down(settings: &Settings) -> Result<()> {
     let _lock = lock()?;
+    let is_ours = before::owner(settings)? == Owner::Us;
     let mut failures = Vec::new();
     for (what, step) in STEPS {
         match step(settings) {
@@ -46,14 +48,16 @@ pub fn down(settings: &Settings) -> Result<()> {
             Err(error) => failures.push(format!("{what}: {error:#}")),
         }
     }
-    if failures.is_empty() {
+    if failures.is_empty() && is_ours {
         match remove_state(settings) {
-            Ok(Some(done)) => say(format!("  state folder: {done}")),
-            Ok(None) => {}
+            Ok(done) => say(format!("  state folder: {done}")),
             Err(error) => failures.push(format!("state folder: {error:#}")),
         }
     }
     failures.extend(left(settings)?);
+    if is_ours && settings.state.exists() {
+        failures.push(format!("folder {}", settings.state.display()));
+    }
     if !failures.is_empty() {
         bail!(
             "the environment is not gone; mend this and run `down` again:\n  - {}",
@@ -75,9 +79,6 @@ fn left(settings: &Settings) -> Result<Vec<String>> {
     );
     left.extend(network::remains()?);
     left.extend(groups::remains()?.into_iter().map(|group| format!("control group {}", group.display())));
-    if settings.state.exists() {
-        left.push(format!("folder {}", settings.state.display()));
-    }
     Ok(left)
 }
 
@@ -111,17 +112,26 @@ fn remove_network() -> Result<Option<String>> {
     Ok((!found.is_empty()).then(|| format!("removed {}", found.join(", "))))
 }
 
-fn remove_state(settings: &Settings) -> Result<Option<String>> {
-    if !settings.state.exists() {
-        return Ok(None);
-    }
+/// The record goes last: until then the folder is known as ours.
+fn remove_state(settings: &Settings) -> Result<String> {
+    let state = &settings.state;
     // A mount that is still there would be emptied with it.
-    if let Some(mount) = mounts::below(&settings.state)?.first() {
+    if let Some(mount) = mounts::below(state)?.first() {
         bail!("{} is still mounted", mount.display());
     }
-    std::fs::remove_dir_all(&settings.state)
-        .with_context(|| format!("failed to remove {}", settings.state.display()))?;
-    Ok(Some(format!("{} removed", settings.state.display())))
+    let what = || format!("failed to remove {}", state.display());
+    for entry in std::fs::read_dir(state).with_context(what)? {
+        let entry = entry.with_context(what)?;
+        let path = entry.path();
+        if entry.file_name() == RECORD {
+            continue;
+        }
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let outcome = if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        outcome.with_context(|| format!("failed to remove {}", path.display()))?;
+    }
+    std::fs::remove_dir_all(state).with_context(what)?;
+    Ok(format!("{} removed", state.display()))
 }
 
 fn count(number: usize, what: &str) -> Option<String> {

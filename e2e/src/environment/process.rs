@@ -132,19 +132,32 @@ pub(super) fn end_part(settings: &Settings, name: &str, grace: Duration) -> Resu
 
 /// Every process that carries the mark of this state folder, this program excepted.
 pub(super) fn marked(settings: &Settings) -> Vec<Marked> {
-    let mark = [MARK.as_bytes(), b"=", settings.state.as_os_str().as_bytes()].concat();
     let own = std::process::id();
     pids()
         .filter(|&pid| u32::try_from(pid) != Ok(own))
-        .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|variables| variables.split(|byte| *byte == 0).any(|variable| variable == mark))
-        })
+        .filter(|&pid| mark(pid).is_some_and(|state| state == settings.state.as_os_str().as_bytes()))
         .filter_map(|pid| {
             let (state, started) = stat(pid)?;
             (!is_gone(pid, state)).then(|| Marked { pid, started, program: called_as(pid) })
         })
         .collect()
+}
+
+/// The state folder of an environment other than this one, if the mark of one is found: the node's address can be had only once.
+pub(super) fn other_state(settings: &Settings) -> Option<String> {
+    pids()
+        .filter_map(mark)
+        .find(|state| state != settings.state.as_os_str().as_bytes())
+        .map(|state| String::from_utf8_lossy(&state).into_owned())
+}
+
+/// The state folder that the mark of a process names.
+fn mark(pid: i32) -> Option<Vec<u8>> {
+    let variables = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    variables
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
+        .map(<[u8]>::to_vec)
 }
 
 /// The state letter and the start time of a process.

@@ -47,9 +47,9 @@ impl Settings {
     #[must_use]
     pub fn from_environment() -> Self {
         let home = PathBuf::from(variable("HOME").unwrap_or_else(|| "/root".to_owned()));
-        let cache = variable("TRIBUTARY_CACHE").map_or_else(|| home.join(".cache/tributary"), PathBuf::from);
-        let state = variable("TRIBUTARY_STATE")
-            .map_or_else(|| PathBuf::from("/var/lib/tributary-environment"), PathBuf::from);
+        let cache = folder("TRIBUTARY_CACHE").unwrap_or_else(|| home.join(".cache/tributary"));
+        let state =
+            folder("TRIBUTARY_STATE").unwrap_or_else(|| PathBuf::from("/var/lib/tributary-environment"));
         let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
@@ -105,7 +105,21 @@ impl Settings {
     }
 }
 
+/// The folder that a variable names.
+fn folder(name: &str) -> Option<PathBuf> {
+    variable(name).map(|named| full(&named))
+}
+
+/// The path in full, without regard to where the next program will run, and always written the same way.
+fn full(named: &str) -> PathBuf {
+    let path = std::path::absolute(named).unwrap_or_else(|_| PathBuf::from(named));
+    path.components().collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads environment variables")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,11 +39,10 @@ struct Starting<'a> {
 pub fn up(settings: &Settings) -> Result<()> {
     let from = Instant::now();
     let _lock = lock()?;
+    before::owner(settings)?;
     prerequisites::ensure(settings)?;
-    programs::ensure(settings)?;
-    std::fs::create_dir_all(&settings.state)
-        .with_context(|| format!("failed to make {}", settings.state.display()))?;
     before::remember(settings)?;
+    programs::ensure(settings)?;
     network::ensure()?;
     groups::ensure()?;
     configuration::write(settings)?;
