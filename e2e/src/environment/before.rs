@@ -1,4 +1,4 @@
-//! What the machine was like before: kernel settings and folders that the parts change or make outside the state
+//! What the machine was like before: kernel settings, control groups and folders that the parts change or make outside the state
 //! folder.
 //!
 //! Written once, before the first change, so that `down` can restore the machine even when `up` was killed half way. The record also
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use super::{outside, process};
+use super::{groups, outside, process};
 
 /// Kernel settings that the environment, the kubelet or the Service proxy change.
 const KERNEL: [&str; 8] = [
@@ -34,6 +34,8 @@ const FRESH: &str = "before.new";
 struct Before {
     kernel: BTreeMap<String, String>,
     absent: Vec<PathBuf>,
+    #[serde(default)]
+    handed_down: BTreeMap<PathBuf, String>,
 }
 
 /// Whose the folder is that the settings call the state folder.
@@ -99,7 +101,7 @@ pub(super) fn remember(settings: &Settings) -> Result<()> {
             Some((name.to_owned(), value.trim().to_owned()))
         })
         .collect();
-    let before = Before { kernel, absent: outside::absent() };
+    let before = Before { kernel, absent: outside::absent(), handed_down: groups::handed_down()? };
     let text = serde_json::to_string_pretty(&before).context("failed to write down the machine")?;
     let fresh = settings.state.join(FRESH);
     std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
@@ -126,6 +128,7 @@ pub(super) fn restore(settings: &Settings) -> Result<Vec<String>> {
             said.push(format!("kernel setting {} back to {value}", name.replace('/', ".")));
         }
     }
+    said.extend(groups::restore(&before.handed_down)?);
     said.extend(outside::remove(&settings.state, &before.absent)?);
     Ok(said)
 }

@@ -16,3 +16,10 @@ fn a_folder_is_ours_only_with_the_record() {
     assert_eq!(owner_of(&folder).unwrap(), Owner::Us);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn reads_the_record_of_an_older_version() {
+    let text = "{\"kernel\":{\"kernel/panic\":\"1\"},\"absent\":[\"/var/lib/cni\"]}";
+    let before: Before = serde_json::from_str(text).unwrap();
+    assert!(before.handed_down.is_empty());
+}
