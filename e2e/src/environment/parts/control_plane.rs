@@ -97,6 +97,8 @@ pub(super) fn controller_manager(settings: &Settings) -> Part {
             ("cluster-signing-key-file", "@certificates/ca.key"),
             ("use-service-account-credentials", "true"),
             ("cluster-cidr", PODS),
+            // It makes the folder, by default one outside the state folder.
+            ("flex-volume-plugin-dir", "@kubelet/plugins"),
             ("leader-elect", "false"),
             ("profiling", "false"),
         ],
