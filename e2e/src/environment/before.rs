@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use super::{groups, outside, process};
+use super::{groups, network, outside, process};
 
 /// Kernel settings that the environment, the kubelet or the Service proxy change.
 const KERNEL: [&str; 8] = [
@@ -47,6 +47,14 @@ pub(super) enum Owner {
     Us,
     /// It holds other things and no record.
     Strangers,
+}
+
+/// Refuses to bring anything up where a state folder, an environment or a Kubernetes of others is in the way.
+pub(super) fn ensure_nobody_is_in_the_way(settings: &Settings) -> Result<()> {
+    match owner(settings)? {
+        Owner::Us => Ok(()),
+        Owner::Nobody | Owner::Strangers => network::ensure_no_other_kubernetes(),
+    }
 }
 
 /// Looks whose the state folder is, before anything in it or on the machine is touched.

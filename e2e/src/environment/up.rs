@@ -39,7 +39,7 @@ struct Starting<'a> {
 pub fn up(settings: &Settings) -> Result<()> {
     let from = Instant::now();
     let _lock = lock()?;
-    before::owner(settings)?;
+    before::ensure_nobody_is_in_the_way(settings)?;
     prerequisites::ensure(settings)?;
     before::remember(settings)?;
     programs::ensure(settings)?;
