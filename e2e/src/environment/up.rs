@@ -46,6 +46,7 @@ pub fn up(settings: &Settings) -> Result<()> {
     network::ensure()?;
     groups::ensure()?;
     configuration::write(settings)?;
+    forget_faults(settings)?;
     format_kafka(settings)?;
     let parts = parts::all(settings)?;
     for stage in [Stage::Ground, Stage::Api, Stage::Cluster] {
@@ -190,6 +191,17 @@ fn wait_for(settings: &Settings, mut starting: Vec<Starting<'_>>) -> Result<()> 
 fn failure(settings: &Settings, part: &Part, what: &str) -> String {
     let log = settings.log(part.name);
     format!("{} {what}; its log {} ends:{}\n", part.name, log.display(), last_lines_of(&log, 20))
+}
+
+/// A test that was killed may have left a ClickHouse that misbehaves.
+fn forget_faults(settings: &Settings) -> Result<()> {
+    let file = settings.clickhouse_faults();
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {}", file.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// A broker starts only on a folder that carries the identity of its cluster.

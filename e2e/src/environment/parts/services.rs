@@ -50,7 +50,7 @@ pub(super) fn clickhouse(settings: &Settings) -> Part {
         arguments,
         files: vec![settings.source("clickhouse/package-lock.json")],
         address: address.clone(),
-        health: Health::Http { address, path: "/ping" },
+        health: Health::ClickHouse { address },
         stage: Stage::Ground,
     }
 }
