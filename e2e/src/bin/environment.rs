@@ -1,7 +1,8 @@
 //! The one program that owns the local environment: `up`, `down`, `status`, `logs`, `images`, `check`,
 //! and what tests and other programs ask of it: `stop`, `start`, `programs`.
 //!
-//! In: the command line. Out: lines for the person who waits, and exit code 1 with one message when something is wrong.
+//! In: the command line. Out: lines for the person who waits, and exit code 1 with one message on the standard error output when
+//! something is wrong.
 
 use std::process::ExitCode;
 
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            commands::say(format!("error: {error:#}"));
+            commands::complain(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -27,6 +27,11 @@ pub fn say(line: impl Display) {
     writeln!(output, "{line}").and_then(|()| output.flush()).unwrap_or_default();
 }
 
+/// Prints one line on the standard error output.
+pub fn complain(line: impl Display) {
+    writeln!(std::io::stderr().lock(), "{line}").unwrap_or_default();
+}
+
 /// Runs the command and returns what it wrote to its standard output.
 pub(super) fn run(command: &mut Command) -> Result<String> {
     let what = describe(command);
