@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::up::lock;
 use super::{before, groups, mounts, network, process};
 
-/// How long a process may take to end by itself; its files are thrown away in any case.
+/// How long a process may take to end by itself: less than `stop` gives it, for its files are thrown away in any case.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What `down` knows when it begins; the steps themselves remove the signs of it.
@@ -106,7 +106,7 @@ fn named(what: &str, paths: &[PathBuf]) -> Vec<String> {
 
 fn end_kubelet(found: &Found<'_>) -> Result<Option<String>> {
     let ended = process::end_part(found.settings, "kubelet", GRACE)?;
-    Ok(ended.then(|| "kubelet ended".to_owned()))
+    Ok(ended.map(|_| "kubelet ended".to_owned()))
 }
 
 /// Ends all parts, and what else carries the mark: shims of containers, parts whose pid file was never written. A process may

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::super::commands::find_program;
 use super::super::health::Health;
 use super::super::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, Settings};
-use super::{Part, Stage};
+use super::{LONG, Part, Stage};
 
 pub(super) fn kafka(settings: &Settings) -> Result<Part> {
     let state = settings.state.display();
@@ -31,6 +31,7 @@ pub(super) fn kafka(settings: &Settings) -> Result<Part> {
         address: address.clone(),
         health: Health::Kafka { address },
         stage: Stage::Ground,
+        grace: LONG,
     })
 }
 
@@ -52,5 +53,6 @@ pub(super) fn clickhouse(settings: &Settings) -> Part {
         address: address.clone(),
         health: Health::ClickHouse { address },
         stage: Stage::Ground,
+        grace: LONG,
     }
 }
