@@ -21,6 +21,7 @@ help: ## Lists the targets.
 
 # A cluster of your own: make demo KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=… (docs/CONTRIBUTING.md has all the variables).
 ifeq ($(origin KUBECONFIG),command line)
+demo: PURPOSE := own-cluster
 demo: prerequisites ## Runs the main job end to end, here or on your own cluster (KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=…).
 	$(ENVIRONMENT) programs kubectl helm
 	HELM=$${HELM:-$(TRIBUTARY_CACHE)/bin/helm} KUBECTL=$${KUBECTL:-$(TRIBUTARY_CACHE)/bin/kubectl} cargo run --quiet --release --package e2e --bin demo
@@ -29,12 +30,13 @@ demo: up images
 	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
 endif
 
+test up: PURPOSE := environment
 test: format lint deny unit front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green"
 	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
 
 prerequisites:
-	@e2e/prerequisites
+	@e2e/prerequisites $(PURPOSE)
 
 up: prerequisites ## Brings up Kubernetes, Kafka and ClickHouse on this machine.
 	@$(ENVIRONMENT) up

@@ -13,7 +13,7 @@ use super::before::{Owner, RECORD};
 use super::commands::say;
 use super::settings::Settings;
 use super::up::lock;
-use super::{before, groups, mounts, network, process};
+use super::{before, groups, mounts, network, prerequisites, process};
 
 /// How long a process may take to end by itself: less than `stop` gives it, for its files are thrown away in any case.
 const GRACE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ struct Found<'a> {
 type Step = fn(&Found<'_>) -> Result<Option<String>>;
 
 /// The kubelet first, or it starts again what is ended; containerd lives on until its pods are gone.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("node agent", end_kubelet),
     ("pods", |_| groups::kill_all().map(|n_processes| count(n_processes, "processes killed"))),
     ("processes", |found| Ok(end_processes(found.settings))),
@@ -40,6 +40,10 @@ const STEPS: [(&str, Step); 7] = [
     }),
     ("network", remove_network),
     ("control groups", |_| groups::remove().map(|n_groups| count(n_groups, "removed"))),
+    ("packages", |_| {
+        prerequisites::allow_service_starts()
+            .map(|was_there| was_there.then(|| "services may start again".to_owned()))
+    }),
     ("machine", |found| {
         before::restore(found.settings).map(|said| (!said.is_empty()).then(|| said.join(", ")))
     }),
@@ -50,6 +54,7 @@ const STEPS: [(&str, Step); 7] = [
 /// # Errors
 /// When anything of the environment is left afterwards; the message names it.
 pub fn down(settings: &Settings) -> Result<()> {
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     let is_recorded = before::owner(settings)? == Owner::Us;
     let chains_are_ours = is_recorded || !process::marked(settings).is_empty();
@@ -94,6 +99,7 @@ fn left(found: &Found<'_>) -> Vec<String> {
     for look in looks {
         left.extend(look.unwrap_or_else(|error| vec![format!("{error:#}")]));
     }
+    left.extend(prerequisites::policy_of_ours().map(|policy| format!("file {policy}")));
     if found.is_recorded && state.exists() {
         left.push(format!("folder {}", state.display()));
     }

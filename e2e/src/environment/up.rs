@@ -36,6 +36,7 @@ struct Starting<'a> {
 /// When a prerequisite is missing, a build fails, or a part does not answer; the message says which and what it logged.
 pub fn up(settings: &Settings) -> Result<()> {
     let from = Instant::now();
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     before::ensure_nobody_is_in_the_way(settings)?;
     prerequisites::ensure(settings)?;
@@ -76,6 +77,7 @@ pub fn up(settings: &Settings) -> Result<()> {
 /// # Errors
 /// When there is no such part or it does not answer.
 pub fn start(settings: &Settings, name: &str) -> Result<()> {
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     let parts = parts::all(settings)?;
     start_stage(settings, &[named(&parts, name)?])
@@ -86,6 +88,7 @@ pub fn start(settings: &Settings, name: &str) -> Result<()> {
 /// # Errors
 /// When there is no such part, its pid file cannot be removed, or it had to be killed: then it is stopped, but not in good order.
 pub fn stop(settings: &Settings, name: &str) -> Result<()> {
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     let parts = parts::all(settings)?;
     let part = named(&parts, name)?;
