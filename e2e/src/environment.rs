@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod commands;
+pub mod crash;
 pub mod down;
 pub mod images;
 pub mod probe;

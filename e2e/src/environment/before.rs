@@ -30,8 +30,8 @@ pub(super) const RECORD: &str = "before.json";
 const FRESH: &str = "before.new";
 
 /// What was found.
-#[derive(Debug, Serialize, Deserialize)]
-struct Before {
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Before {
     kernel: BTreeMap<String, String>,
     absent: Vec<PathBuf>,
     #[serde(default)]
@@ -102,6 +102,19 @@ pub(super) fn remember(settings: &Settings) -> Result<()> {
     }
     std::fs::create_dir_all(&settings.state)
         .with_context(|| format!("failed to make {}", settings.state.display()))?;
+    let text = serde_json::to_string_pretty(&look()?).context("failed to write down the machine")?;
+    let fresh = settings.state.join(FRESH);
+    std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
+    std::fs::rename(&fresh, &path).with_context(|| format!("failed to name {}", path.display()))
+}
+
+/// Whether that was done.
+pub(super) fn is_remembered(settings: &Settings) -> bool {
+    settings.state.join(RECORD).exists()
+}
+
+/// What the machine is like now.
+pub(super) fn look() -> Result<Before> {
     let kernel = KERNEL
         .iter()
         .filter_map(|&name| {
@@ -109,11 +122,7 @@ pub(super) fn remember(settings: &Settings) -> Result<()> {
             Some((name.to_owned(), value.trim().to_owned()))
         })
         .collect();
-    let before = Before { kernel, absent: outside::absent(), handed_down: groups::handed_down()? };
-    let text = serde_json::to_string_pretty(&before).context("failed to write down the machine")?;
-    let fresh = settings.state.join(FRESH);
-    std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
-    std::fs::rename(&fresh, &path).with_context(|| format!("failed to name {}", path.display()))
+    Ok(Before { kernel, absent: outside::absent(), handed_down: groups::handed_down()? })
 }
 
 /// Restores what differs, and says what.
