@@ -1,6 +1,6 @@
 //! Where things are and which addresses they have: the one room of the environment that reads environment variables.
 //!
-//! In: `TRIBUTARY_CACHE`, `TRIBUTARY_STATE`, `HOME`, `PATH`. Out: `Settings`, and the constants that every other room uses.
+//! In: `TRIBUTARY_CACHE`, `TRIBUTARY_STATE`, `CARGO_TARGET_DIR`, `HOME`, `PATH`. Out: `Settings`, and the constants that every other room uses.
 //! The cache holds what is expensive and may be kept for ever; the state folder holds what one run made and `down` removes.
 //! It touches no file.
 
@@ -36,6 +36,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// What one run made: pid files, logs, data, certificates.
     pub state: PathBuf,
+    /// Where Cargo puts what it compiles.
+    pub target: PathBuf,
     /// The project's own folder.
     pub repository: PathBuf,
     /// Where programs are looked for: the caller's path and the folders of system programs.
@@ -50,10 +52,11 @@ impl Settings {
         let cache = folder("TRIBUTARY_CACHE").unwrap_or_else(|| home.join(".cache/tributary"));
         let state =
             folder("TRIBUTARY_STATE").unwrap_or_else(|| PathBuf::from("/var/lib/tributary-environment"));
+        let target = folder("CARGO_TARGET_DIR").unwrap_or_else(|| cache.join("target"));
         let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
-        Self { cache, state, repository, path }
+        Self { cache, state, target, repository, path }
     }
 
     /// The path of a program of the cache.
