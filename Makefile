@@ -14,13 +14,14 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate
+.PHONY: help demo test up down status stop start logs images prerequisites format lint deny unit crash check front chart contracts e2e generate
 
 help: ## Lists the targets.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
 
 # A cluster of your own: make demo KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=… (docs/CONTRIBUTING.md has all the variables).
 ifeq ($(origin KUBECONFIG),command line)
+demo: PURPOSE := own-cluster
 demo: prerequisites ## Runs the main job end to end, here or on your own cluster (KUBECONFIG=… KAFKA=… CLICKHOUSE_URL=…).
 	$(ENVIRONMENT) programs kubectl helm
 	HELM=$${HELM:-$(TRIBUTARY_CACHE)/bin/helm} KUBECTL=$${KUBECTL:-$(TRIBUTARY_CACHE)/bin/kubectl} cargo run --quiet --release --package e2e --bin demo
@@ -29,12 +30,12 @@ demo: up images
 	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
 endif
 
-test: format lint deny unit front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
-	@echo "all checks and tests are green"
-	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
+test up crash: PURPOSE := environment
+test: format lint deny unit crash check front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
+	@echo "all checks and tests are green; the environment is still up, make down takes it away"
 
 prerequisites:
-	@e2e/prerequisites
+	@e2e/prerequisites $(PURPOSE)
 
 up: prerequisites ## Brings up Kubernetes, Kafka and ClickHouse on this machine.
 	@$(ENVIRONMENT) up
@@ -44,6 +45,9 @@ down: ## Takes the environment away, whatever is left of it.
 
 status: ## Shows the parts of the environment.
 	@$(ENVIRONMENT) status
+
+stop start logs: ## Stops or starts a part of the environment, or shows its log: make stop PART=clickhouse.
+	@$(ENVIRONMENT) $@ $(PART)
 
 images: up ## Builds the two images and brings them into the environment's cluster.
 	@$(ENVIRONMENT) images
@@ -68,6 +72,14 @@ $(CARGO_DENY):
 unit: prerequisites ## Runs the unit and golden tests; they need nothing but cargo.
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
+
+crash: prerequisites ## Kills the environment again and again (one that is up goes, with its data) and ends with a new one.
+	@echo "== crashes of the environment"
+	$(ENVIRONMENT) crash
+
+check: up ## Proves with pods of its own that the environment does what Tributary needs of a cluster.
+	@echo "== the environment does what Tributary needs of a cluster"
+	$(ENVIRONMENT) check
 
 front: up
 	@echo "== the development ClickHouse, on the real engine"

@@ -36,8 +36,9 @@ fn environment(arguments: &[&str]) -> Result<()> {
     let program = env!("CARGO_BIN_EXE_environment");
     let output =
         Command::new(program).args(arguments).output().context("starting the program `environment`")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "environment {}: {said}", arguments.join(" "));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(output.status.success(), "environment {}: {}", arguments.join(" "), said.trim());
     Ok(())
 }
 
