@@ -58,7 +58,10 @@ fn no_role_has_a_wildcard_and_none_lists_secrets() {
             // Who may list Secrets may read them all; one that is named is read by `get`.
             let verbs = texts(&rule["verbs"]);
             let lists = verbs.contains(&"list") || verbs.contains(&"watch");
-            assert!(!lists || !texts(&rule["resources"]).contains(&"secrets"), "{place} lists Secrets: {rule}");
+            assert!(
+                !lists || !texts(&rule["resources"]).contains(&"secrets"),
+                "{place} lists Secrets: {rule}"
+            );
         }
     }
 }
@@ -121,11 +124,13 @@ fn every_value_is_tried_with_another_than_its_default() {
     leaves("", &defaults, &mut paths);
     let good: Vec<Value> = good.iter().flat_map(|file| documents(file)).collect();
     let is_tried = |path: &String| {
-        let tried = |values: &Value| values.pointer(path).is_some_and(|it| Some(it) != defaults.pointer(path));
+        let tried =
+            |values: &Value| values.pointer(path).is_some_and(|it| Some(it) != defaults.pointer(path));
         good.iter().any(tried)
     };
     // What a pod must be to be restricted has no other value to try.
-    let restricted = ["runAsNonRoot", "seccompProfile/type", "allowPrivilegeEscalation", "readOnlyRootFilesystem"];
+    let restricted =
+        ["runAsNonRoot", "seccompProfile/type", "allowPrivilegeEscalation", "readOnlyRootFilesystem"];
     paths.retain(|path| !is_tried(path) && !restricted.iter().any(|end| path.ends_with(end)));
     paths.retain(|path| !path.ends_with("capabilities/drop"));
     assert!(paths.is_empty(), "no file of charts/tributary/tests/good/ sets {paths:?}");

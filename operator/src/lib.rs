@@ -45,6 +45,8 @@ mod cases;
 #[cfg(test)]
 mod chart;
 #[cfg(test)]
+mod dockerfiles;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod testing;
