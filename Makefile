@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate helm
+.PHONY: help demo demo-own test up down status images prerequisites format lint deny unit front chart contracts e2e generate helm
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -26,10 +26,18 @@ demo: prerequisites ## Runs the main job end to end, here or on your own cluster
 	HELM=$${HELM:-$(TRIBUTARY_CACHE)/bin/helm} KUBECTL=$${KUBECTL:-$(TRIBUTARY_CACHE)/bin/kubectl} cargo run --quiet --release --package e2e --bin demo
 else
 demo: up images
-	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
+	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo -- --local
 endif
 
-test: format lint deny unit front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
+# The environment's cluster, as if it were anybody's: without a way from its pods to this machine, then with one.
+demo-own: images ## Runs the demo as on a cluster of your own, against the environment's.
+	@echo "== the demo on a cluster of one's own"
+	$(WITH_ENVIRONMENT)
+	own=(KUBECONFIG="$$KUBECONFIG" KAFKA="$$KAFKA" CLICKHOUSE_URL="$$CLICKHOUSE_URL" EVENTS=20000)
+	$(MAKE) --no-print-directory demo "$${own[@]}"
+	$(MAKE) --no-print-directory demo "$${own[@]}" RECEIVER_URL=http://10.250.0.1:8091/big-spenders
+
+test: format lint deny unit front chart contracts e2e demo-own ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green"
 	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
 
