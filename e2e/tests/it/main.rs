@@ -15,6 +15,7 @@ mod operator;
 mod order;
 mod outage;
 mod partitions;
+mod samples;
 mod strangers;
 mod streams;
 mod suspend;
