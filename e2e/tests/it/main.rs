@@ -4,6 +4,7 @@
 //! what each shows. Tests that break what all share run alone; the others run beside each other.
 
 mod admission;
+mod clients;
 mod deletion;
 mod drift;
 mod evolution;
