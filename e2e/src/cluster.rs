@@ -133,17 +133,17 @@ impl Cluster {
     pub async fn reports(&self, namespace: &str, pipeline: &str) -> Result<Vec<ProcessorReport>> {
         let mut reports = Vec::new();
         for pod in self.processors(namespace, pipeline).await? {
-            let name = pod.name_any();
-            let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/status");
-            let request = axum::http::Request::get(path).body(Vec::new()).context("building a request")?;
-            let report = self
-                .client
-                .request(request)
-                .await
-                .with_context(|| format!("asking {name} for its status"))?;
-            reports.push(report);
+            reports.push(self.report(&pod).await?);
         }
         Ok(reports)
+    }
+
+    /// What the processor in a pod says of itself.
+    pub async fn report(&self, pod: &Pod) -> Result<ProcessorReport> {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/status");
+        let request = axum::http::Request::get(path).body(Vec::new()).context("building a request")?;
+        self.client.request(request).await.with_context(|| format!("asking {name} for its status"))
     }
 
     /// Pods of the operator that are not on their way out.
@@ -238,6 +238,13 @@ fn resource_path(resource: &ApiResource, namespace: &str) -> String {
     let root =
         if resource.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", resource.group) };
     format!("{root}/{}/namespaces/{namespace}/{}", resource.version, resource.plural)
+}
+
+/// How often the containers of a pod were started anew.
+#[must_use]
+pub fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
+    statuses.unwrap_or_default().iter().map(|status| status.restart_count).sum()
 }
 
 /// How the containers of a pod are, in one line.

@@ -4,7 +4,7 @@
 //! librdkafka blocks, so everything here runs on threads that may wait.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ impl Kept {
 pub struct Load {
     /// Records a second; none: as fast as the broker takes them.
     pub rate: Option<u64>,
+    /// Once set, the rest comes as fast as the broker takes it, whatever the rate.
+    pub hurry: Arc<AtomicBool>,
     /// Counts the records handed to the client, for whoever watches.
     pub sent: Arc<AtomicU64>,
 }
@@ -250,7 +252,7 @@ fn send(
         load.sent.store(expected.sent, Ordering::Relaxed);
         if expected.sent.is_multiple_of(256) {
             producer.poll(Duration::ZERO);
-            if let Some(rate) = load.rate {
+            if let Some(rate) = load.rate.filter(|_| !load.hurry.load(Ordering::Relaxed)) {
                 let due = Duration::from_secs_f64(expected.sent as f64 / rate as f64);
                 producer.poll(due.saturating_sub(begun.elapsed()));
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use crds::admission::case::Case;
 use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
-use e2e::cluster::read_manifests;
 use e2e::install::repository;
 use e2e::trial::{Trial, with_namespace};
 use serde_json::Value;
@@ -75,20 +74,6 @@ fn the_apiserver_accepts_and_refuses_every_case_as_the_offline_judge_does() {
 }
 
 #[test]
-fn every_sample_is_accepted() {
-    with_namespace("samples", async |trial| {
-        for folder in ["first-stream", "web-and-mobile", "schema-evolution", "forwarding"] {
-            for object in read_manifests(&repository().join("manifests/samples").join(folder))? {
-                if object["kind"] != "Namespace" {
-                    trial.cluster.apply(&moved_topic(named(&trial, object), &trial), true).await?;
-                }
-            }
-        }
-        Ok(())
-    });
-}
-
-#[test]
 fn the_samples_of_mistakes_tell_what_they_promise() {
     with_namespace("mistakes", async |trial| {
         let mut first_stream = trial.sample("first-stream")?;
@@ -142,13 +127,4 @@ async fn refused(trial: &Trial, text: &str) -> Result<()> {
     let (said, message) = (refused.to_string(), case.message.context("no `# message:`")?);
     ensure!(said.contains(&message), "refused with other words than `{message}`: {said}");
     Ok(())
-}
-
-/// A topic begins with its namespace's name, and the namespace is the trial's here.
-fn moved_topic(mut object: Value, trial: &Trial) -> Value {
-    if let Some(topic) = object["spec"]["destination"]["kafka"]["topic"].as_str() {
-        let name = topic.split_once('.').map_or(topic, |(_, name)| name);
-        object["spec"]["destination"]["kafka"]["topic"] = format!("{}.{name}", trial.namespace).into();
-    }
-    object
 }

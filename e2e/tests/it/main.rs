@@ -4,6 +4,7 @@
 //! what each shows. Tests that break what all share run alone; the others run beside each other.
 
 mod admission;
+mod clients;
 mod deletion;
 mod drift;
 mod evolution;
@@ -15,6 +16,8 @@ mod operator;
 mod order;
 mod outage;
 mod partitions;
+mod samples;
+mod strangers;
 mod streams;
 mod suspend;
 mod written;

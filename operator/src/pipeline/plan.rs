@@ -61,6 +61,8 @@ pub struct Plan {
     pub image: String,
     /// When the image is pulled.
     pub image_pull_policy: String,
+    /// Secrets of the namespace with which the image is pulled.
+    pub image_pull_secrets: Vec<String>,
     /// What a pod asks for and may use.
     pub resources: ProcessorResources,
     /// Where the key of `privacy: Hash` stands.
@@ -118,6 +120,7 @@ pub fn plan(
         replicas: if spec.suspend || claim.must_stop_first { 0 } else { spec.processor.replicas },
         image: settings.processor_image.clone(),
         image_pull_policy: settings.processor_image_pull_policy.clone(),
+        image_pull_secrets: settings.processor_image_pull_secrets.clone(),
         resources: spec.processor.resources.clone(),
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules

@@ -55,6 +55,21 @@ async fn a_settled_pipeline_is_not_written_to_by_this_process_or_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn processors_are_pulled_with_the_secrets_that_the_platform_team_names() {
+    let mut fixture = settled().await;
+    let secrets = |fixture: &Fixture| {
+        let deployment = fixture.cluster.get(CHILDREN[3]).unwrap();
+        deployment["spec"]["template"]["spec"]["imagePullSecrets"].clone()
+    };
+    assert_eq!(secrets(&fixture), Value::Null);
+    let mut settings = fixture.ctx.settings.as_ref().clone();
+    settings.processor_image_pull_secrets = vec!["registry".into(), "mirror".into()];
+    fixture.ctx.settings = std::sync::Arc::new(settings);
+    fixture.settle().await;
+    assert_eq!(secrets(&fixture), json!([{ "name": "registry" }, { "name": "mirror" }]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_order_of_apply_ends_in_the_same_ready_pipeline() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let objects = [SCHEMA, SECRET, PIPELINE];

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -63,6 +63,7 @@ fn pod(plan: &Plan) -> PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(plan)],
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(plan),
         security_context: Some(PodSecurityContext {
             fs_group: Some(NOBODY),
             run_as_group: Some(NOBODY),
@@ -86,6 +87,13 @@ fn pod(plan: &Plan) -> PodSpec {
         volumes: Some(volumes::volumes(plan)),
         ..PodSpec::default()
     }
+}
+
+/// They stand in the team's namespace, as a pod pulls with nobody else's.
+fn pull_secrets(plan: &Plan) -> Option<Vec<LocalObjectReference>> {
+    let secrets: Vec<_> =
+        plan.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
+    (!secrets.is_empty()).then_some(secrets)
 }
 
 fn container(plan: &Plan) -> Container {
