@@ -4,7 +4,7 @@
 //! before that, what of Tributary others have put on the cluster.
 //! It builds no image and brings none into the cluster; `environment images` does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -163,8 +163,7 @@ pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
 /// The project's own folder.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
 }
 
 /// Splits `repository:tag` or `repository@digest` as the chart's values want it.

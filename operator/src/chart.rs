@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::settings::Settings;
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
 }
 
 fn documents(file: &Path) -> Vec<Value> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::testing::Fixture;
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/samples")
+    Path::new(env!("TRIBUTARY_REPOSITORY")).join("manifests/samples")
 }
 
 /// A world in which a sample was applied, file by file.

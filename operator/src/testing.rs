@@ -60,7 +60,7 @@ pub(crate) fn noon() -> Timestamp {
 }
 
 pub(crate) fn settings() -> Settings {
-    let connection = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/connection");
+    let connection = concat!(env!("TRIBUTARY_REPOSITORY"), "operator/cases/connection");
     Settings::parse_from([
         "operator",
         "--kafka-bootstrap",

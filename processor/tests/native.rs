@@ -186,7 +186,7 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
         server.database
     );
     let read = server.ask(&statement).await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/native.jsonl");
+    let path = Path::new(env!("TRIBUTARY_REPOSITORY")).join("processor/tests/native.jsonl");
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run")]
     if std::env::var("UPDATE").is_ok() {
         std::fs::write(&path, &read).unwrap();
@@ -203,7 +203,7 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
 #[tokio::test]
 async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
     let server = Server::connect("cases").await;
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let cases = Path::new(env!("TRIBUTARY_REPOSITORY")).join("processor/cases");
     for folder in std::fs::read_dir(cases).unwrap() {
         let folder = folder.unwrap();
         let name = folder.file_name().into_string().unwrap();

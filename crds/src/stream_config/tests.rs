@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 fn golden() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/stream-config/v1.yaml")
+    Path::new(env!("TRIBUTARY_REPOSITORY")).join("crds/cases/stream-config/v1.yaml")
 }
 
 #[expect(clippy::too_many_lines, reason = "one value with every field set")]

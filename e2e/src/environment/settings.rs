@@ -4,7 +4,7 @@
 //! The cache holds what is expensive and may be kept for ever; the state folder holds what one run made and `down` removes.
 //! It touches no file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The address of the node, of Kafka, of ClickHouse and of the DNS server: local to this machine, reachable from pods.
 pub const ADDRESS: &str = "10.250.0.1";
@@ -54,8 +54,7 @@ impl Settings {
             folder("TRIBUTARY_STATE").unwrap_or_else(|| PathBuf::from("/var/lib/tributary-environment"));
         let target = folder("CARGO_TARGET_DIR").unwrap_or_else(|| cache.join("target"));
         let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
+        let repository = PathBuf::from(env!("TRIBUTARY_REPOSITORY"));
         Self { cache, state, target, repository, path }
     }
 

@@ -46,7 +46,8 @@ fn table() -> Table {
 }
 
 fn check(golden: &str, change: &TableChange) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/clickhouse/ddl/golden").join(golden);
+    let path =
+        PathBuf::from(env!("TRIBUTARY_REPOSITORY")).join("operator/src/clickhouse/ddl/golden").join(golden);
     let actual = format!("{}\n", statement(change));
     #[expect(clippy::disallowed_methods, reason = "UPDATE is the tests' own switch")]
     let is_update = std::env::var("UPDATE").is_ok();

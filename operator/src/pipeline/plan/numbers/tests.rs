@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn every_number_that_the_apiserver_accepts_is_taken() {
     let cases =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/cases/admission/analyticspipeline/accepts");
+        Path::new(env!("TRIBUTARY_REPOSITORY")).join("crds/cases/admission/analyticspipeline/accepts");
     let mut n_cases = 0;
     for entry in std::fs::read_dir(cases).unwrap() {
         let path = entry.unwrap().path();
