@@ -104,7 +104,8 @@ helm: prerequisites
 contracts: up
 	@echo "== the gateways' contract, on the real Kafka and the real ClickHouse"
 	$(WITH_ENVIRONMENT) cargo test --package operator --features real --test real
-	$(WITH_ENVIRONMENT) cargo test --package processor --features real --test native --test guarantee
+	$(WITH_ENVIRONMENT) cargo test --package processor --features real --lib contract
+	cargo test --package processor --features real --test native --test guarantee
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"

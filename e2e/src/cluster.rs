@@ -92,24 +92,30 @@ impl Cluster {
         api.patch(&object.name_any(), &parameters, &Patch::Apply(&object)).await
     }
 
-    /// Lets the apiserver judge an object as `kubectl create` does, or `kubectl replace` when `before` stands there already; keeps nothing.
-    pub async fn judge(&self, object: &Value, before: Option<&DynamicObject>) -> Result<(), kube::Error> {
+    /// Lets the apiserver judge an object as `kubectl create` does, or as `kubectl replace` where one of its name stands; keeps nothing.
+    pub async fn judge(&self, object: &Value) -> Result<(), kube::Error> {
         let mut object: DynamicObject =
             serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
         let (resource, namespace) = (resource(&object)?, object.namespace().unwrap_or_default());
-        let collection = resource_path(&resource, &namespace);
+        let (collection, name) = (resource_path(&resource, &namespace), object.name_any());
         let question = "dryRun=All&fieldValidation=Strict";
-        let request = match before {
-            None => axum::http::Request::post(format!("{collection}?{question}")),
-            Some(before) => {
-                object.metadata.resource_version = before.metadata.resource_version.clone();
-                axum::http::Request::put(format!("{collection}/{}?{question}", object.name_any()))
+        let standing: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
+        loop {
+            let standing = standing.get_opt(&name).await?;
+            object.metadata.resource_version = standing.as_ref().and_then(ResourceExt::resource_version);
+            let request = match standing {
+                None => axum::http::Request::post(format!("{collection}?{question}")),
+                Some(_) => axum::http::Request::put(format!("{collection}/{name}?{question}")),
+            };
+            let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
+            let request = request.header("content-type", "application/json").body(body);
+            let request = request.map_err(|error| kube::Error::Service(Box::new(error)))?;
+            match self.client.request::<Value>(request).await.map(drop) {
+                // The operator has touched it in between, its finalizer or its status: that is no judgement.
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                judged => return judged,
             }
-        };
-        let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
-        let request = request.header("content-type", "application/json").body(body);
-        let request = request.map_err(|error| kube::Error::Service(Box::new(error)))?;
-        self.client.request::<Value>(request).await.map(drop)
+        }
     }
 
     /// Deletes an object and waits until it is gone.

@@ -32,14 +32,14 @@ async fn judge(trial: &Trial, path: &Path) -> Result<()> {
     let case = Case::parse(&std::fs::read_to_string(path)?)?;
     let object = named(trial, case.object);
     let judged = match case.before {
-        None => trial.cluster.judge(&object, None).await,
+        None => trial.cluster.judge(&object).await,
         Some(before) => {
             let before = trial
                 .cluster
                 .apply(&named(trial, before), false)
                 .await
                 .context("the object before is not accepted")?;
-            let judged = trial.cluster.judge(&object, Some(&before)).await;
+            let judged = trial.cluster.judge(&object).await;
             trial.cluster.delete(&before).await?;
             judged
         }
@@ -116,14 +116,7 @@ async fn mistake(trial: &Trial, path: &Path) -> Result<()> {
 async fn refused(trial: &Trial, text: &str) -> Result<()> {
     let case = Case::parse(text)?;
     let object = named(trial, case.object);
-    let standing = trial
-        .api::<AnalyticsPipeline>()
-        .get_opt(object["metadata"]["name"].as_str().unwrap_or_default())
-        .await?;
-    let standing = standing.map(serde_json::to_value).transpose()?.map(serde_json::from_value).transpose()?;
-    let Err(refused) = trial.cluster.judge(&object, standing.as_ref()).await else {
-        anyhow::bail!("it is accepted")
-    };
+    let Err(refused) = trial.cluster.judge(&object).await else { anyhow::bail!("it is accepted") };
     let (said, message) = (refused.to_string(), case.message.context("no `# message:`")?);
     ensure!(said.contains(&message), "refused with other words than `{message}`: {said}");
     Ok(())

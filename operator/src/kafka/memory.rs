@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::topic::{Topic, TopicChange, diff};
+use super::verdict::judge_code;
 use super::{KafkaError, Topics};
 
 /// Kafka in memory, with one broker.
@@ -182,12 +184,10 @@ impl State {
 }
 
 fn check_shape(topic: &Topic) -> Result<(), KafkaError> {
-    if topic.replicas == 1 && topic.partitions >= 1 {
-        return Ok(());
+    let action = format!("create topic `{}`", topic.name);
+    match (topic.replicas, topic.partitions) {
+        (1, 1..) => Ok(()),
+        (1, _) => Err(judge_code(&action, Code::InvalidPartitions)),
+        _ => Err(judge_code(&action, Code::InvalidReplicationFactor)),
     }
-    Err(KafkaError::Rejected {
-        action: format!("create topic `{}`", topic.name),
-        remedy: "set spec.kafka.replicas to at most the number of brokers",
-        source: "one broker holds one replica, of at least one partition".into(),
-    })
 }

@@ -24,7 +24,6 @@ use crate::settings::rules_hash;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::{Call, Fate, MemorySource, World};
 
-mod client;
 mod failures;
 mod forgotten;
 mod histories;

@@ -21,6 +21,8 @@ pub mod originals;
 pub mod properties;
 
 mod context;
+#[cfg(test)]
+mod tests;
 
 use context::Context;
 use fault::fault;
@@ -130,6 +132,8 @@ impl Source for KafkaSource {
 
     fn release(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
         let list = self.list(partitions);
+        // The client keeps our pause with a partition that is given up, and would never fetch it for us again.
+        self.consumer.resume(&list).map_err(|error| fault("resume partitions that are given up", error))?;
         self.consumer.incremental_unassign(&list).map_err(|error| fault("give up partitions", error))
     }
 

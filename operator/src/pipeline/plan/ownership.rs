@@ -20,8 +20,9 @@ use crds::AnalyticsPipeline;
 use crds::conditions::{ConditionType, Reason};
 use kube::ResourceExt;
 
+use crate::clickhouse::ddl::statement;
 use crate::clickhouse::mark::Mark;
-use crate::clickhouse::table::{ActualTable, TableName};
+use crate::clickhouse::table::{ActualTable, TableChange, TableName};
 use crate::fault::{Cure, Fault};
 use crate::kafka::topic::Topic;
 use crate::pipeline::claims;
@@ -89,14 +90,14 @@ fn runs(gathered: &Gathered) -> bool {
 
 /// The topic of a stream that moved is a new life: the statement that says so is given, because only a person can know it.
 fn other_cluster(mark: &Mark, table: &TableName, (marked, asked): (&str, &str)) -> Fault {
-    let moved = Mark { epoch: mark.epoch.saturating_add(1), cluster: Some(asked.into()), ..mark.clone() };
+    let mark = Mark { epoch: mark.epoch.saturating_add(1), cluster: Some(asked.into()), ..mark.clone() };
+    let moved = statement(&TableChange::ModifyComment { table: table.clone(), mark });
     Fault::new(
         ConditionType::TopicReady,
         Reason::OwnershipMismatch,
         Cure::Change,
         format!(
-            "the topic is on the Kafka cluster `{marked}`, and kafka.bootstrapServers leads to `{asked}`; nothing is touched there: the platform team points it back or, where the stream moves for good, says so in ClickHouse: ALTER TABLE {table} MODIFY COMMENT '{}'",
-            moved.comment()
+            "the topic is on the Kafka cluster `{marked}`, and kafka.bootstrapServers leads to `{asked}`; nothing is touched there: the platform team points it back or, where the stream moves for good, says so in ClickHouse: {moved}"
         ),
     )
 }

@@ -181,7 +181,7 @@ async fn a_stream_that_moved_for_good_goes_on_by_the_statement_that_is_given() {
     fixture.topics.move_to("another");
     fixture.settle().await;
     let ready = fixture.ready("analyticspipelines", "ios");
-    let (_, comment) = ready.split_once("ALTER TABLE shop.ios MODIFY COMMENT '").unwrap();
+    let (_, comment) = ready.split_once("ALTER TABLE `shop`.`ios` MODIFY COMMENT '").unwrap();
     let mut table = fixture.tables.get(&name()).unwrap();
     table.comment = comment.trim_end_matches('\'').to_owned();
     fixture.tables.insert(name(), table);

@@ -14,7 +14,7 @@ use crate::source::kafka::properties::Connection;
 use crate::source::{Change, Message, Reader, Source as _};
 
 /// A broker with one topic of one partition.
-pub(super) struct Broker(pub(super) MockCluster<'static, DefaultProducerContext>);
+pub(super) struct Broker(pub(crate) MockCluster<'static, DefaultProducerContext>);
 
 impl Broker {
     pub(super) fn start(n_records: usize) -> Self {
