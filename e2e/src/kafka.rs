@@ -89,6 +89,13 @@ impl Kafka {
         Ok(self.end_offsets(topic).await?.values().sum::<i64>().unsigned_abs())
     }
 
+    /// The number of records of a topic that a group has not acknowledged.
+    pub async fn unacknowledged(&self, topic: &str, group: &str) -> Result<u64> {
+        let (mut config, topic) = (self.config(), topic.to_owned());
+        config.set("group.id", group);
+        tokio::task::spawn_blocking(move || unacknowledged(&config.create()?, &topic)).await?
+    }
+
     /// Reads a topic from its first record to the last one of now.
     pub async fn read(&self, topic: &str) -> Result<Vec<Kept>> {
         let (config, topic) = (self.config(), topic.to_owned());
@@ -182,6 +189,20 @@ fn watermarks(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, (i64
         found.insert(partition.id(), ends);
     }
     Ok(found)
+}
+
+fn unacknowledged(consumer: &BaseConsumer, topic: &str) -> Result<u64> {
+    let (ends, mut asked) = (watermarks(consumer, topic)?, TopicPartitionList::new());
+    for partition in ends.keys() {
+        asked.add_partition(topic, *partition);
+    }
+    let committed = consumer.committed_offsets(asked, PATIENCE).context("asking what the group holds")?;
+    let waiting = committed.elements().into_iter().map(|element| {
+        let (first, end) = ends.get(&element.partition()).copied().unwrap_or_default();
+        let next = if let Offset::Offset(offset) = element.offset() { offset } else { first };
+        (end - next).max(0).unsigned_abs()
+    });
+    Ok(waiting.sum())
 }
 
 fn read(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Kept>> {

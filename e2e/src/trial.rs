@@ -242,15 +242,18 @@ impl Trial {
         self.kafka.send(&self.topic(app.pipeline()), Generator::new(request), load).await
     }
 
-    /// Waits until a table has as many rows as wanted, and returns an error when it has more or a position twice.
+    /// Waits until a stream has acknowledged all that was sent and its table has as many rows as wanted; returns an error when it has
+    /// more, or a position twice. What is acknowledged cannot be doubled any more, so nothing comes after the count.
     pub async fn stored(&self, pipeline: &str, wanted: u64, limit: Duration) -> Result<()> {
-        let table = self.table(pipeline);
+        let (table, topic) = (self.table(pipeline), self.topic(pipeline));
+        let group = format!("tributary.{}.{pipeline}", self.namespace);
         let count = wait::until(&format!("{wanted} rows in {table}"), limit, || async {
+            let waiting = self.kafka.unacknowledged(&topic, &group).await?;
             let count = self.clickhouse.count(&table).await?;
-            Ok(if count.rows >= wanted {
+            Ok(if waiting == 0 && count.rows >= wanted {
                 Seen::Done(count)
             } else {
-                Seen::NotYet(format!("{} rows", count.rows))
+                Seen::NotYet(format!("{} rows, {waiting} records not acknowledged", count.rows))
             })
         })
         .await?;
