@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo test up down status images prerequisites format lint deny unit front chart contracts e2e generate
+.PHONY: help demo test up down status images prerequisites format lint deny unit counts profile front chart contracts e2e generate
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -29,7 +29,7 @@ demo: up images
 	$(WITH_ENVIRONMENT) cargo run --quiet --release --package e2e --bin demo
 endif
 
-test: format lint deny unit front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
+test: format lint deny unit counts front chart contracts e2e ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green"
 	if [ "$${CI:-}" = true ]; then $(MAKE) --no-print-directory down; else echo "the environment is still up; make down takes it away"; fi
 
@@ -68,6 +68,13 @@ $(CARGO_DENY):
 unit: prerequisites ## Runs the unit and golden tests; they need nothing but cargo.
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
+
+counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure moved (UPDATE=1 writes them anew).
+	@echo "== instructions an event"
+	cargo bench --quiet --package processor --bench line -- counts
+
+profile: prerequisites ## Shows where the instructions of an event go, by room and function (WORKLOAD='38 fields, nested, 1600 bytes').
+	cargo bench --quiet --package processor --bench line -- profile $(if $(WORKLOAD),'$(WORKLOAD)')
 
 front: up
 	@echo "== the development ClickHouse, on the real engine"

@@ -46,6 +46,7 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// With the first fault.
+#[inline(never)]
 pub(crate) fn check(
     plan: &Plan,
     hash_key: Option<&HashKey>,

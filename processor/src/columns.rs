@@ -80,6 +80,7 @@ impl Rows {
     }
 
     /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
+    #[inline(never)]
     pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
         let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         out.reserve(self.n_bytes + self.n_bytes / 8);

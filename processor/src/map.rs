@@ -20,6 +20,7 @@ use json::{Source, write_compact, write_members};
 const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
 
 /// Adds the row of an accepted event.
+#[inline(never)]
 pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
     let mut n_bytes = append_envelope(accepted, rows);
     let source = accepted.source();

@@ -1,0 +1,49 @@
+//! What one event costs in the processor's pure middle.
+//!
+//! ```text
+//! cargo bench -p processor --bench line                        nanoseconds an event, by the clock
+//! cargo bench -p processor --bench line -- counts              instructions an event, held against instructions.txt (make counts)
+//! cargo bench -p processor --bench line -- profile [WORKLOAD]  instructions by room and function (make profile)
+//! ```
+//! In: workloads, which are defined once (`workload.rs`). Out: tables. Not here: Kafka, compression, ClickHouse.
+
+mod callgrind;
+mod clock;
+mod counts;
+mod event;
+mod profile;
+mod rooms;
+mod stand;
+mod table;
+mod workload;
+
+use anyhow::bail;
+
+use crate::counts::N_EVENTS;
+use crate::stand::Stand;
+use crate::workload::Workload;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> anyhow::Result<()> {
+    // cargo adds `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => clock::measure(),
+        ["counts"] => counts::judge(),
+        ["profile"] => profile::show(&workload::WORKLOADS[0]),
+        ["profile", name] => profile::show(&Workload::named(name)?),
+        ["round", name] => one_round(&Workload::named(name)?),
+        _ => bail!("say nothing, `counts`, or `profile` with the name of a workload"),
+    }
+}
+
+/// What callgrind runs: a round to warm up, and one that is counted.
+fn one_round(workload: &Workload) -> anyhow::Result<()> {
+    let events = workload.events(N_EVENTS);
+    let mut stand = Stand::new(workload)?;
+    stand.round(&events)?;
+    stand::counted_round(&mut stand, &events)
+}
