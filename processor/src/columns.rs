@@ -100,7 +100,7 @@ impl Rows {
     }
 
     /// The column of an index, filled up to the row that is being added.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn column(&mut self, index: usize) -> &mut Buffer {
         let buffer = &mut self.buffers[index];
         buffer.pad(self.n_rows);
