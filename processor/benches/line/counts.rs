@@ -91,22 +91,31 @@ fn head(tools: &str) -> String {
     format!(
         "# Instructions an event by room: `make counts` compares them, `UPDATE=1 make counts` writes them anew.\n\
          # Counted by {tools}, batches of {N_EVENTS} events, after one round to warm up.\n\
-         # Every workload below the first nine differs from the first in what its name says.\n\
+         # Workloads from the fifth on differ from the first in what their names say.\n\
          # Valgrind hides the processor's SHA instructions: in truth a hashed field costs less.\n"
     )
 }
 
-/// What figures depend on beside the code.
+/// What figures depend on beside the code. Valgrind shows every processor with AVX2 to the program as one and the same.
 fn tools() -> anyhow::Result<String> {
-    let version = |program: &str| -> anyhow::Result<String> {
-        let output = Command::new(program)
-            .arg("--version")
-            .output()
-            .with_context(|| format!("{program} does not start"))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(text.split(" (").next().unwrap_or_default().trim().to_owned())
-    };
-    Ok(format!("{}, {}, {}", version("rustc")?, version("valgrind")?, std::env::consts::ARCH))
+    let rustc = first_line("rustc", "--version")?;
+    let rustc = rustc.split(" (").next().unwrap_or_default();
+    let (valgrind, libc) = (first_line("valgrind", "--version")?, first_line("getconf", "GNU_LIBC_VERSION")?);
+    Ok(format!("{rustc}, {valgrind}, {libc}, {}", machine()))
+}
+
+fn first_line(program: &str, argument: &str) -> anyhow::Result<String> {
+    let output = Command::new(program).arg(argument).output();
+    let output = output.with_context(|| format!("`{program}` does not start; install it"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+fn machine() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        return "x86_64 with AVX2";
+    }
+    std::env::consts::ARCH
 }
 
 /// A folder for what is made on the way, below cargo's target folder.

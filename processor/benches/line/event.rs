@@ -87,7 +87,7 @@ const FIELDS: [Field; 38] = [
     Field("device", "model", "type: String", |r| format!("\"iPhone17,{}\"", r.below(6))),
     Field("device", "os", "type: String", |r| format!("\"iOS 26.{}\"", r.below(5))),
     Field("page", "url", "type: String, maxLength: 2048", |r| {
-        format!("\"https://shop.example.com/p/{:016x}?ref=home\"", r.next())
+        format!("\"https://shop.example/p/{:08x}\"", r.below(1 << 32))
     }),
     Field("page", "score", "type: Float64", |r| format!("0.{}", r.below(1_000_000))),
     Field("", "sent_at", "type: DateTime64(3), coerce: true", |r| {
@@ -136,13 +136,13 @@ const FIELDS: [Field; 38] = [
     Field("experiment", "variant", "type: String", |r| r.of(&["control", "treatment"])),
     Field("", "title", "type: String", |r| {
         format!(
-            "\"Running shoes number {:05} for men, women and children, in all sizes and colours | Example Shop\"",
+            "\"Running shoes number {:05} for men, women and children, in all sizes, in all colours and with free returns within thirty days | Example Shop\"",
             r.below(100_000)
         )
     }),
     Field("", "referrer", "type: String, maxLength: 2048", |r| {
         format!(
-            "\"https://search.example.com/results?query=running+shoes&page={}&session={:016x}&safe=on\"",
+            "\"https://search.example.com/results?query=running+shoes&page={}&session={:016x}&safe=on&language=en&region=europe&source=address-bar\"",
             r.below(9),
             r.next()
         )
@@ -201,11 +201,15 @@ impl Shape {
         for (index, Field(group, name, _, value)) in FIELDS[..self.n_fields].iter().enumerate() {
             let value = value(random);
             let is_last = index + 1 == self.n_fields;
-            let value = match change {
-                Change::WrongType if is_last => "true".to_owned(),
-                Change::OutOfRange if *name == "amount" => format!("-{value}"),
-                Change::Missing if *name == "session" => continue,
-                _ => value,
+            if change == Change::Missing && *name == "session" {
+                continue;
+            }
+            let value = if change == Change::WrongType && is_last {
+                "true".to_owned()
+            } else if change == Change::OutOfRange && *name == "amount" {
+                format!("-{value}")
+            } else {
+                value
             };
             let joint = if self.is_nested { *group } else { "" };
             if open != joint && !open.is_empty() {

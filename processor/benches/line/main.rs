@@ -17,6 +17,8 @@ mod stand;
 mod table;
 mod workload;
 
+use std::process::ExitCode;
+
 use anyhow::bail;
 
 use crate::counts::N_EVENTS;
@@ -26,7 +28,20 @@ use crate::workload::Workload;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "what is wrong is for the screen")]
+            {
+                eprintln!("\n{error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     // cargo adds `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -12,8 +12,11 @@ use crate::counts::{N_EVENTS, folder};
 use crate::rooms::{Figures, ROOMS, room_of};
 use crate::workload::Workload;
 
-/// Lines of a room.
-const N_LINES: usize = 16;
+/// How many functions of a room are told, and how many files of a function.
+const N_LINES: usize = 8;
+
+/// Instructions an event that are not worth a line.
+const LEAST: u64 = 20;
 
 /// Counts a workload and writes the two files.
 ///
@@ -33,7 +36,10 @@ pub(crate) fn show(workload: &Workload) -> anyhow::Result<()> {
     print!("{rooms}");
     println!("\nthis table        {}", rooms_file.display());
     println!("folded stacks     {}   (speedscope, inferno-flamegraph, flamegraph.pl)", stacks_file.display());
-    println!("line by line      callgrind_annotate --auto=yes {}", raw.display());
+    println!(
+        "line by line      (from the root of the repository) callgrind_annotate --auto=yes {}",
+        raw.display()
+    );
     Ok(())
 }
 
@@ -43,22 +49,29 @@ fn by_room(workload: &Workload, figures: &Figures, profile: &Profile) -> String 
     for (room, name) in ROOMS.iter().enumerate().filter(|(room, _)| figures.rooms[*room] > 0) {
         let number = figures.rooms[room];
         text += &format!("\n{number:>6} {:>5.1} %  {}\n", share(number), name.to_uppercase());
-        let mut places: HashMap<(&str, &str), u64> = HashMap::new();
-        for one in profile.uses.iter().filter(|one| room_of(one) == room) {
-            for (file, number) in &one.own {
-                *places.entry((short(file), one.name())).or_default() += number;
-            }
-        }
-        let mut places: Vec<_> = places.into_iter().collect();
-        places.sort_unstable_by_key(|(place, number)| (std::cmp::Reverse(*number), *place));
-        for ((file, function), number) in places.into_iter().take(N_LINES) {
-            let number = number / N_EVENTS as u64;
-            if share(number) >= 0.1 {
-                text += &format!("{number:>6} {:>5.1} %    {file:44} {function}\n", share(number));
+        let uses = || profile.uses.iter().filter(move |one| room_of(one) == room);
+        for (function, number) in dearest(uses().map(|one| (one.name(), one.n_instructions()))) {
+            text += &format!("{number:>6} {:>5.1} %    {function}\n", share(number));
+            let of_function = uses().filter(|one| one.name() == function);
+            let files =
+                of_function.flat_map(|one| one.own.iter().map(|(file, number)| (short(file), *number)));
+            for (file, number) in dearest(files).into_iter().filter(|(_, part)| *part < number) {
+                text += &format!("{number:>6} {:>5.1} %      {file}\n", share(number));
             }
         }
     }
     text
+}
+
+/// Sums costs up by name, per event; the dearest come first.
+fn dearest<'a>(costs: impl Iterator<Item = (&'a str, u64)>) -> Vec<(&'a str, u64)> {
+    let mut sums: HashMap<&str, u64> = HashMap::new();
+    costs.for_each(|(name, cost)| *sums.entry(name).or_default() += cost);
+    let mut sums: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum / N_EVENTS as u64)).collect();
+    sums.retain(|(_, sum)| *sum >= LEAST);
+    sums.sort_unstable_by_key(|(name, sum)| (std::cmp::Reverse(*sum), *name));
+    sums.truncate(N_LINES);
+    sums
 }
 
 /// A source file without the folders that all of them are in.
