@@ -172,7 +172,7 @@ pub struct KafkaSpec {
     /// How long records stay in the topic. Default: `72h`.
     #[schemars(length(min = 1, max = 20))]
     pub retention: String,
-    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`.
+    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`. What is taken out here stays on the topic as it is: write the value that shall hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "admission::topic_settings")]
     pub config: BTreeMap<String, String>,
@@ -227,6 +227,7 @@ pub enum PartitionBy {
 /// The processor of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::processor()))]
 pub struct ProcessorSpec {
     /// Number of processor pods; more than partitions would idle. Default: 1.
     #[schemars(range(min = 1, max = 1000))]
@@ -273,7 +274,7 @@ pub struct ProcessorResources {
     /// CPU asked for. Default: `50m`. There is no CPU limit.
     #[schemars(length(min = 1, max = 20))]
     pub cpu: String,
-    /// Memory asked for and the limit. Default: `256Mi`.
+    /// Memory asked for and the limit: at least 8 times `batch.maxBytes`, and 96Mi. Default: `256Mi`.
     #[schemars(length(min = 1, max = 20))]
     pub memory: String,
 }

@@ -114,9 +114,14 @@ impl Stores {
         names
     }
 
+    /// Returns the readable rules of a namespace, by name.
+    pub fn rules_in(&self, namespace: &str) -> Vec<ForwardingRule> {
+        readable_in(&self.rules, namespace)
+    }
+
     /// Returns the readable rules of a namespace that name a pipeline, by name.
     pub fn rules_of(&self, namespace: &str, pipeline: &str) -> Vec<ForwardingRule> {
-        let mut rules = readable_in(&self.rules, namespace);
+        let mut rules = self.rules_in(namespace);
         rules.retain(|rule| rule.spec.pipeline.name == pipeline);
         rules
     }

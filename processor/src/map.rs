@@ -16,9 +16,6 @@ use crate::decode::text::Texts;
 use crate::line::Accepted;
 use json::{Source, write_compact, write_members};
 
-/// Bytes that the envelope's columns take in a row, without the text of the event id.
-const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
-
 /// Adds the row of an accepted event.
 #[inline(never)]
 pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
@@ -56,6 +53,7 @@ pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
     rows.end_row(n_bytes);
 }
 
+/// Adds the envelope; returns the bytes of its texts.
 fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
     let position = accepted.position();
     let event_id = accepted.event_id().as_bytes();
@@ -66,10 +64,10 @@ fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
     rows.column(envelope::TOPIC).push_text(accepted.topic().as_bytes());
     rows.column(envelope::PARTITION).push_fixed(position.partition.to_le_bytes());
     rows.column(envelope::OFFSET).push_fixed(position.offset.to_le_bytes());
-    ENVELOPE_BYTES + event_id.len()
+    event_id.len()
 }
 
-/// Adds a value; returns its bytes.
+/// Adds a value; returns the bytes of its text.
 #[inline]
 fn push(buffer: &mut Buffer, scalar: ScalarType, value: &Value, texts: Texts<'_>) -> usize {
     match Wire::of(scalar, value) {
@@ -80,16 +78,18 @@ fn push(buffer: &mut Buffer, scalar: ScalarType, value: &Value, texts: Texts<'_>
         Wire::Sixteen(bytes) => buffer.push_fixed(bytes),
         Wire::Text(span) => {
             buffer.push_text(texts.bytes(span));
-            return span.len() + 1;
+            return span.len();
         }
     }
-    8
+    0
 }
 
+/// Adds an array; returns the bytes of its elements.
 fn push_list(buffer: &mut Buffer, scalar: ScalarType, elements: &[Value], texts: Texts<'_>) -> usize {
-    let mut n_bytes = 8;
+    let mut n_bytes = 0;
     for element in elements {
-        n_bytes += 8;
+        // None is wider.
+        n_bytes += 16;
         match Wire::of(scalar, element) {
             Wire::One(bytes) => buffer.push_element_fixed(bytes),
             Wire::Two(bytes) => buffer.push_element_fixed(bytes),

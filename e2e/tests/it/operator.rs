@@ -72,6 +72,21 @@ async fn settle(trial: &Trial) -> Result<Versions> {
         .replace("  processor:", "  suspend: true\n  processor:");
     trial.apply_text(&canary).await?;
     trial.ready::<AnalyticsPipeline>("canary").await?;
+    // A rule whose turn never comes: what it counts must not be what is written.
+    let rule = format!(
+        "
+apiVersion: tributary.dev/v1alpha1
+kind: ForwardingRule
+metadata: {{name: none}}
+spec:
+  pipeline: {{name: clicks}}
+  when: event.n < 0
+  destination: {{type: Kafka, kafka: {{topic: {}}}}}
+",
+        trial.topic("canary")
+    );
+    trial.apply_text(&rule).await?;
+    trial.ready::<ForwardingRule>("none").await?;
     two_rounds(trial).await?;
     let mut versions = versions(trial).await?;
     versions.retain(|object, _| !object.contains("canary"));

@@ -15,6 +15,8 @@ pub const PIPELINE: &str = "tributary.dev/pipeline";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Hash of the configuration, on the pod template.
 pub const CONFIG_HASH: &str = "tributary.dev/config-hash";
+/// Hash of the wanted object, on every child: what is no longer wanted shows as a difference.
+pub const APPLIED: &str = "tributary.dev/applied";
 /// The word in [`MANAGED_BY`].
 pub const TRIBUTARY: &str = "tributary";
 /// Selects what the operator made, for watches.

@@ -39,6 +39,8 @@ pub struct Gathered {
     pub connection: Result<BTreeMap<String, Vec<u8>>, Fault>,
     /// Those of the pipeline's topics that exist.
     pub topics: Result<Vec<Topic>, Fault>,
+    /// Id of the Kafka cluster that was asked, where it is known.
+    pub cluster: Option<String>,
     /// The table, if it exists.
     pub table: Result<Option<ActualTable>, Fault>,
     /// What the pipeline owns in Kubernetes.
@@ -71,6 +73,7 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
     if matches!((&topics, &table), (Ok(topics), Ok(Some(_))) if topics.len() < asked.len()) {
         topics = ctx.describe_topics_again(&asked).await;
     }
+    let cluster = if topics.is_ok() { ctx.topics.cluster().await } else { None };
     let (children, processors, rules, hash_key) = tokio::try_join!(
         children(ctx, &namespace, &name),
         processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
@@ -84,6 +87,7 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
         hash_key,
         connection,
         topics,
+        cluster,
         table,
         children,
         processors,

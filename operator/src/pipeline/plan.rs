@@ -103,7 +103,7 @@ pub fn plan(
     }
     let config = stream_config(pipeline, settings, (&numbers, &schemas, &rules, &claim.mark));
     let config_text = serde_yaml::to_string(&config).map_err(|error| vec![internal(&error)])?;
-    let config_hash = config_hash::config_hash(&config_text, &connection, &hash_key, &rules);
+    let config_hash = config_hash::config_hash(&config_text, hash_key.as_deref());
     let spec = &pipeline.spec;
     Ok(Plan {
         namespace: pipeline.namespace().unwrap_or_default(),
@@ -122,7 +122,7 @@ pub fn plan(
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules
             .iter()
-            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.as_ref()?.0.clone())))
+            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.clone()?)))
             .collect(),
         must_stop_first: claim.must_stop_first,
     })
@@ -152,7 +152,7 @@ fn claim(pipeline: &AnalyticsPipeline, gathered: &Gathered) -> Result<Claim, Vec
 
 /// A dot would make groups and topics of two pipelines begin alike; a longer name would not fit into a label of its pods.
 fn check_name(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
-    const LONGEST: usize = 40;
+    const LONGEST: usize = crds::shared::OBJECT_NAME_LENGTH;
     let name = pipeline.name_any();
     if name.len() <= LONGEST && !name.contains('.') {
         return Vec::new();

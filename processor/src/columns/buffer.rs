@@ -78,6 +78,11 @@ impl Buffer {
         Self { header, store, nulls, n_rows: 0 }
     }
 
+    /// Bytes that a row takes of this column at least.
+    pub(crate) fn missing_bytes(&self) -> usize {
+        usize::from(self.nulls.is_some()) + self.store.missing_bytes()
+    }
+
     /// Number of rows that have come.
     pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
@@ -187,6 +192,15 @@ impl Store {
             ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
         };
         Self::Fixed { width, bytes: Vec::new() }
+    }
+
+    fn missing_bytes(&self) -> usize {
+        match self {
+            Self::Fixed { width, .. } => *width,
+            Self::Text { missing, .. } => missing.len(),
+            Self::Dictionary(_) => size_of::<u32>(),
+            Self::List { .. } => size_of::<u64>(),
+        }
     }
 
     fn clear(&mut self) {

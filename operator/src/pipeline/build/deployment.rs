@@ -1,7 +1,7 @@
 //! The Deployment of the processor: one a stream, as little right as a pod can have.
 //!
 //! In: the plan. Out: a Deployment that the restricted pod security standard admits.
-//! A rollout starts the new pod before it stops an old one: a configuration that cannot start never stops the stream, and
+//! A rollout starts the new pod before it stops an old one: a configuration that cannot start leaves the old pods at work, and
 //! the consumer group (cooperative-sticky) moves only the partitions that the new pod takes over.
 
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ const GRACE_PERIOD: i64 = 30;
 
 pub(super) fn build(plan: &Plan) -> Deployment {
     let spec = DeploymentSpec {
+        // A rollout that somebody paused by hand would never end.
+        paused: Some(false),
         replicas: Some(plan.replicas),
         revision_history_limit: Some(2),
         selector: selector(plan),
@@ -94,6 +96,9 @@ fn container(plan: &Plan) -> Container {
     let limits = BTreeMap::from([("memory".into(), Quantity(plan.resources.memory.clone()))]);
     Container {
         name: "processor".into(),
+        // The image's own, whatever somebody wrote there.
+        command: Some(Vec::new()),
+        args: Some(Vec::new()),
         image: Some(plan.image.clone()),
         image_pull_policy: Some(plan.image_pull_policy.clone()),
         liveness_probe: Some(probe("/livez", 10)),
