@@ -73,8 +73,8 @@ counts: prerequisites ## Counts the instructions of an event, room by room; fail
 	@echo "== instructions an event"
 	cargo bench --quiet --package processor --bench line -- counts
 
-profile: prerequisites ## Shows where the instructions of an event go, by room and function (WORKLOAD='38 fields, nested, 1600 bytes').
-	cargo bench --quiet --package processor --bench line -- profile $(if $(WORKLOAD),'$(WORKLOAD)')
+profile: prerequisites ## Shows where the instructions of an event go, by room and function (WORKLOAD='event type is the last member', or FILE=callgrind.out.1).
+	cargo bench --quiet --package processor --bench line -- $(if $(FILE),read '$(abspath $(FILE))',profile $(if $(WORKLOAD),'$(WORKLOAD)'))
 
 front: up
 	@echo "== the development ClickHouse, on the real engine"

@@ -1,6 +1,6 @@
 //! Callgrind: one round of a workload under valgrind, and what its output says.
 //!
-//! In: the name of a workload. Out: a [`Profile`]: instructions of every function, told apart by who called it.
+//! In: the name of a workload, or a file of callgrind's. Out: a [`Profile`]: instructions of every function, told apart by who called it.
 //! Why not a crate: `gungraun` (once iai-callgrind) compares whole functions with files below `target`, and needs a runner of its exact
 //! version beside it. Rooms of one run, figures an event and a table in git would be written here all the same.
 //! Not here: which function is which room (`rooms.rs`).
@@ -52,24 +52,29 @@ pub(crate) fn count(workload: &str, file: &Path) -> anyhow::Result<Profile> {
     if !output.status.success() {
         bail!("valgrind ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
-    let text = std::fs::read_to_string(file).with_context(|| format!("no {}", file.display()))?;
-    Profile::read(&text).with_context(|| format!("failed to read {}", file.display()))
+    let profile = Profile::read(file)?;
+    if let Some(cut) = profile.uses.iter().find(|one| !one.chain.iter().any(|name| name == ROUND)) {
+        bail!("the callers of {:?} do not reach {ROUND}; tell more of them apart", cut.chain);
+    }
+    Ok(profile)
 }
 
 impl Profile {
-    /// Reads callgrind's format, version 1.
-    fn read(text: &str) -> anyhow::Result<Self> {
+    /// Reads a file in callgrind's format, version 1.
+    ///
+    /// # Errors
+    /// When it is in another one, or when nothing was counted.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        let name = file.display();
+        let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
         let mut reading = Reading::default();
         for line in text.lines() {
-            reading.line(line)?;
+            reading.line(line).with_context(|| format!("{name} is not callgrind's: `{line}`"))?;
         }
-        let total: u64 = reading.uses.values().flat_map(|it| it.own.values()).sum();
-        ensure!(total > 0, "nothing was counted: there is no function {ROUND}");
-        ensure!(reading.summary == total, "{total} instructions add up to {}", reading.summary);
-        let uses: Vec<Use> = reading.uses.into_values().filter(|it| it.n_instructions() > 0).collect();
-        if let Some(cut) = uses.iter().find(|it| !it.chain.iter().any(|name| name.starts_with(ROUND))) {
-            bail!("the callers of {:?} do not reach {ROUND}", cut.chain);
-        }
+        let uses: Vec<Use> = reading.uses.into_values().filter(|one| one.n_instructions() > 0).collect();
+        let sum: u64 = uses.iter().map(Use::n_instructions).sum();
+        ensure!(sum > 0, "{name} holds no costs");
+        ensure!(sum == reading.total, "the costs in {name} are {sum}, not {} as it says", reading.total);
         Ok(Self { uses })
     }
 }
@@ -96,7 +101,7 @@ struct Reading {
     /// The next line of costs is what a call cost, which the called function counts for itself.
     is_call: bool,
     callee: u32,
-    summary: u64,
+    total: u64,
 }
 
 impl Reading {
@@ -111,7 +116,7 @@ impl Reading {
                 self.uses.entry(self.callee).or_default().n_calls += n_calls;
                 self.is_call = true;
             }
-            Some(("totals", total)) => self.summary = first(total)?,
+            Some(("totals", total)) => self.total = first(total)?,
             Some(_) => {}
             None if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) => {
                 self.costs(line)?;

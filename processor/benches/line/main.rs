@@ -4,6 +4,7 @@
 //! cargo bench -p processor --bench line                        nanoseconds an event, by the clock
 //! cargo bench -p processor --bench line -- counts              instructions an event, held against instructions.txt (make counts)
 //! cargo bench -p processor --bench line -- profile [WORKLOAD]  instructions by room and function (make profile)
+//! cargo bench -p processor --bench line -- read FILE           the same of a whole processor that ran under callgrind
 //! ```
 //! In: workloads, which are defined once (`workload.rs`). Out: tables. Not here: Kafka, compression, ClickHouse.
 
@@ -17,6 +18,7 @@ mod stand;
 mod table;
 mod workload;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -48,10 +50,11 @@ fn run() -> anyhow::Result<()> {
     match words.as_slice() {
         [] => clock::measure(),
         ["counts"] => counts::judge(),
-        ["profile"] => profile::show(&workload::WORKLOADS[0]),
-        ["profile", name] => profile::show(&Workload::named(name)?),
+        ["profile"] => profile::of_workload(&workload::WORKLOADS[0]),
+        ["profile", name] => profile::of_workload(&Workload::named(name)?),
+        ["read", file] => profile::of_file(Path::new(file)),
         ["round", name] => one_round(&Workload::named(name)?),
-        _ => bail!("say nothing, `counts`, or `profile` with the name of a workload"),
+        _ => bail!("say nothing, `counts`, `profile` with the name of a workload, or `read` with a file"),
     }
 }
 

@@ -1,15 +1,18 @@
-//! Profile: where the instructions of one workload go, by room and function.
+//! Profile: where the instructions go, by room and function.
 //!
-//! In: a workload. Out: two files whose places are printed: the rooms with their dearest functions, and folded stacks, which every
-//! viewer of flame graphs reads. Code that was inlined is told by its source file: a room is one function for the machine.
-//! Not here: Kafka's client, compression and HTTP.
+//! In: a workload, or what callgrind wrote of a whole processor. Out: two files whose places are printed: the rooms with their dearest
+//! functions, and folded stacks, which every viewer of flame graphs reads. Code that was inlined is told by its source file.
+//! Not here: starting a whole processor; it needs a Kafka and a ClickHouse.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use crate::callgrind::{Profile, count};
-use crate::counts::{N_EVENTS, folder};
-use crate::rooms::{Figures, ROOMS, room_of};
+use anyhow::ensure;
+
+use crate::callgrind::{Profile, Use, count};
+use crate::counts::folder;
+use crate::rooms::{n_events, place_of};
 use crate::workload::Workload;
 
 /// How many functions of a room are told, and how many files of a function.
@@ -22,53 +25,76 @@ const LEAST: u64 = 20;
 ///
 /// # Errors
 /// When it cannot be counted or written.
-#[expect(clippy::print_stdout, reason = "its result is for the screen")]
-pub(crate) fn show(workload: &Workload) -> anyhow::Result<()> {
-    let folder = folder("profile")?;
-    let raw = folder.join(workload.file_name("callgrind"));
+pub(crate) fn of_workload(workload: &Workload) -> anyhow::Result<()> {
+    let raw = folder("profile")?.join(workload.file_name("callgrind"));
     let profile = count(workload.name, &raw)?;
-    let figures = Figures::of(&profile, N_EVENTS)?;
-    let rooms = by_room(workload, &figures, &profile);
-    let (rooms_file, stacks_file) =
-        (folder.join(workload.file_name("rooms.txt")), folder.join(workload.file_name("folded")));
+    write(workload.name, &profile, &raw)
+}
+
+/// Writes the two files of what callgrind wrote, beside it.
+///
+/// # Errors
+/// When that cannot be read, or is not of a processor.
+pub(crate) fn of_file(raw: &Path) -> anyhow::Result<()> {
+    write("the whole processor", &Profile::read(raw)?, raw)
+}
+
+#[expect(clippy::print_stdout, reason = "its result is for the screen")]
+fn write(title: &str, profile: &Profile, raw: &Path) -> anyhow::Result<()> {
+    let n_events = n_events(profile);
+    ensure!(n_events > 0, "no event was taken while callgrind counted");
+    let rooms = by_room(title, profile, n_events);
+    let (rooms_file, stacks_file) = (beside(raw, "rooms.txt"), beside(raw, "folded"));
     std::fs::write(&rooms_file, &rooms)?;
-    std::fs::write(&stacks_file, stacks(&profile))?;
+    std::fs::write(&stacks_file, stacks(profile))?;
     print!("{rooms}");
-    println!("\nthis table        {}", rooms_file.display());
-    println!("folded stacks     {}   (speedscope, inferno-flamegraph, flamegraph.pl)", stacks_file.display());
+    println!("\nthis table      {}", rooms_file.display());
     println!(
-        "line by line      (from the root of the repository) callgrind_annotate --auto=yes {}",
-        raw.display()
+        "folded stacks   {}, for speedscope, inferno-flamegraph or flamegraph.pl",
+        stacks_file.display()
     );
+    println!("line by line    callgrind_annotate --auto=yes {}, from the repository's root", raw.display());
     Ok(())
 }
 
-fn by_room(workload: &Workload, figures: &Figures, profile: &Profile) -> String {
-    let share = |number: u64| 100.0 * number as f64 / figures.all.max(1) as f64;
-    let mut text = format!("{}: {} instructions an event\n", workload.name, figures.all);
-    for (room, name) in ROOMS.iter().enumerate().filter(|(room, _)| figures.rooms[*room] > 0) {
-        let number = figures.rooms[room];
-        text += &format!("\n{number:>6} {:>5.1} %  {}\n", share(number), name.to_uppercase());
-        let uses = || profile.uses.iter().filter(move |one| room_of(one) == room);
-        for (function, number) in dearest(uses().map(|one| (one.name(), one.n_instructions()))) {
-            text += &format!("{number:>6} {:>5.1} %    {function}\n", share(number));
-            let of_function = uses().filter(|one| one.name() == function);
-            let files =
-                of_function.flat_map(|one| one.own.iter().map(|(file, number)| (short(file), *number)));
-            for (file, number) in dearest(files).into_iter().filter(|(_, part)| *part < number) {
-                text += &format!("{number:>6} {:>5.1} %      {file}\n", share(number));
+fn beside(raw: &Path, ending: &str) -> PathBuf {
+    raw.with_extension(ending)
+}
+
+fn by_room(title: &str, profile: &Profile, n_events: u64) -> String {
+    let mut rooms: HashMap<&str, Vec<&Use>> = HashMap::new();
+    for one in &profile.uses {
+        rooms.entry(place_of(one)).or_default().push(one);
+    }
+    let all: u64 = profile.uses.iter().map(Use::n_instructions).sum();
+    let line = |number: u64, depth: usize, name: &str| {
+        let share = 100.0 * number as f64 / all as f64;
+        format!("{:>6} {share:>5.1} % {:depth$}{name}\n", number / n_events, "")
+    };
+    let mut text = format!("{title}: {} instructions an event, {n_events} events\n", all / n_events);
+    let sums = rooms.iter().flat_map(|(room, uses)| uses.iter().map(|one| (*room, one.n_instructions())));
+    for (room, number) in dearest(sums, n_events) {
+        text += "\n";
+        text += &line(number, 0, &room.to_uppercase());
+        let uses = &rooms[room];
+        for (function, number) in dearest(uses.iter().map(|one| (one.name(), one.n_instructions())), n_events)
+        {
+            text += &line(number, 2, function);
+            let of_function = uses.iter().filter(|one| one.name() == function);
+            let files = of_function.flat_map(|one| one.own.iter().map(|(file, cost)| (short(file), *cost)));
+            for (file, part) in dearest(files, n_events).into_iter().filter(|(_, part)| *part < number) {
+                text += &line(part, 4, file);
             }
         }
     }
     text
 }
 
-/// Sums costs up by name, per event; the dearest come first.
-fn dearest<'a>(costs: impl Iterator<Item = (&'a str, u64)>) -> Vec<(&'a str, u64)> {
+/// Sums costs up by name; the dearest come first.
+fn dearest<'a>(costs: impl Iterator<Item = (&'a str, u64)>, n_events: u64) -> Vec<(&'a str, u64)> {
     let mut sums: HashMap<&str, u64> = HashMap::new();
     costs.for_each(|(name, cost)| *sums.entry(name).or_default() += cost);
-    let mut sums: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum / N_EVENTS as u64)).collect();
-    sums.retain(|(_, sum)| *sum >= LEAST);
+    let mut sums: Vec<_> = sums.into_iter().filter(|(_, sum)| *sum >= LEAST * n_events).collect();
     sums.sort_unstable_by_key(|(name, sum)| (std::cmp::Reverse(*sum), *name));
     sums.truncate(N_LINES);
     sums

@@ -25,6 +25,14 @@ const DOORS: [(&str, usize); 7] = [
     ("line::stand::let_go", 4),
 ];
 
+/// What stands around the rooms in a whole processor, by how the names of its functions begin.
+const AROUND: [(&str, &[&str]); 4] = [
+    ("kafka", &["rd_", "rdkafka::", "LZ4_", "ZSTD_"]),
+    ("compress", &["lz4_flex::"]),
+    ("send", &["clickhouse::", "hyper", "http::", "rustls::", "cityhash"]),
+    ("flow", &["processor::"]),
+];
+
 /// What one event costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Figures {
@@ -59,9 +67,33 @@ impl Figures {
 }
 
 /// The room that a use of a function belongs to.
-pub(crate) fn room_of(one: &Use) -> usize {
+fn room_of(one: &Use) -> usize {
+    behind_door(one).unwrap_or(REST)
+}
+
+fn behind_door(one: &Use) -> Option<usize> {
     let door = |name: &String| DOORS.iter().find(|(door, _)| name == door).map(|(_, room)| *room);
-    one.chain.iter().find_map(door).unwrap_or(REST)
+    one.chain.iter().find_map(door)
+}
+
+/// The name of the room that a use belongs to, or of what stands around the rooms.
+pub(crate) fn place_of(one: &Use) -> &'static str {
+    let around = |name: &String| {
+        let name = name.trim_start_matches(['<', '&']);
+        let begins =
+            |(_, beginnings): &&(&str, &[&str])| beginnings.iter().any(|begin| name.starts_with(begin));
+        AROUND.iter().find(begins).map(|(place, _)| *place)
+    };
+    match behind_door(one) {
+        Some(room) => ROOMS[room],
+        None => one.chain.iter().find_map(around).unwrap_or(ROOMS[REST]),
+    }
+}
+
+/// How many events were taken: each was appended or explained.
+pub(crate) fn n_events(profile: &Profile) -> u64 {
+    let ends = profile.uses.iter().filter(|one| [DOORS[2].0, DOORS[4].0].contains(&one.name()));
+    ends.map(|one| one.n_calls).sum()
 }
 
 /// Whether it is the allocator, asked for memory by somebody else.
