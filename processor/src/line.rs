@@ -30,6 +30,9 @@ use crate::map;
 use crate::map::json::{Source, write_members, write_text};
 use crate::map::shape::Shape;
 use crate::record::{Outcome, Position, Record, Rejected};
+use guess::Guess;
+
+mod guess;
 
 /// Names that the canonical event gives to the envelope.
 const ENVELOPE_NAMES: [&str; 3] = ["event", "event_id", "event_time"];
@@ -48,8 +51,7 @@ pub struct Line {
     event: Event,
     checked: Checked,
     event_id: String,
-    /// The plan of the event before, when that one was accepted and its type stood far behind.
-    before: Option<usize>,
+    guess: Guess,
 }
 
 impl Line {
@@ -108,7 +110,7 @@ impl Line {
             event: Event::default(),
             checked: Checked::default(),
             event_id: String::new(),
-            before: None,
+            guess: Guess::default(),
         })
     }
 
@@ -146,7 +148,7 @@ impl Line {
             Ok(payload) => payload,
             Err(fault) => return Err(self.reject(without_schema, "", fault)),
         };
-        let guessed = self.decode_as_before(payload);
+        let guessed = self.decode_by_guess(payload);
         let found = match guessed {
             Some(_) => guessed,
             None => self.find_type(payload).map_err(|fault| self.reject(without_schema, payload, fault))?,
@@ -167,7 +169,7 @@ impl Line {
         check(&self.plans[index], self.hash_key.as_ref(), payload, &mut self.event, &mut self.checked)
             .map_err(|fault| self.reject(index, payload, fault))?;
         self.keep_event_id(payload, record.position);
-        self.before = found.filter(|index| self.type_stands_late(*index, payload));
+        self.guess.learn(found.filter(|index| self.type_stands_late(*index, payload)));
         Ok(Some(Accepted { line: self, plan: &self.plans[index], payload, record: *record }))
     }
 
@@ -182,16 +184,19 @@ impl Line {
         &self.event_id
     }
 
-    /// Decodes by the plan of the event before, and returns it when the event has its type: then the way to a type that stands
-    /// far behind is walked once instead of twice. After a wrong guess nothing is guessed until the next such event.
-    fn decode_as_before(&mut self, payload: &str) -> Option<usize> {
-        let index = self.before.take()?;
-        self.decode(index, payload).ok()?;
-        let Some((_, Cell::Text(span))) = first_cell(&self.plans[index].event_slots, &self.event) else {
-            return None;
+    /// Decodes by the plan that the event has most likely, and returns it when that is so.
+    fn decode_by_guess(&mut self, payload: &str) -> Option<usize> {
+        let index = self.guess.plan()?;
+        let is_decoded = self.decode(index, payload).is_ok();
+        let found = match first_cell(&self.plans[index].event_slots, &self.event) {
+            Some((_, Cell::Text(span))) => self.types.get(self.event.texts(payload).get(span)),
+            _ => None,
         };
-        let name = self.event.texts(payload).get(span);
-        self.types.get(name).copied().filter(|found| *found == index)
+        let is_right = is_decoded && found == Some(&index);
+        if !is_right {
+            self.guess.was_wrong();
+        }
+        is_right.then_some(index)
     }
 
     fn type_stands_late(&self, index: usize, payload: &str) -> bool {

@@ -50,7 +50,10 @@ pub(crate) fn count(workload: &str, file: &Path) -> anyhow::Result<Profile> {
         .output()
         .context("valgrind does not start; install it: apt-get install valgrind")?;
     if !output.status.success() {
-        bail!("valgrind ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        // Valgrind's own lines begin so.
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let errors: Vec<&str> = errors.lines().filter(|line| !line.starts_with("==")).collect();
+        bail!("`{workload}` ended with {} under valgrind: {}", output.status, errors.join("\n").trim());
     }
     let profile = Profile::read(file)?;
     if let Some(cut) = profile.uses.iter().find(|one| !one.chain.iter().any(|name| name == ROUND)) {

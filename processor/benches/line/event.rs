@@ -19,6 +19,8 @@ pub(crate) enum Change {
     Nothing,
     /// The event type is the last member, so that it is found late.
     TypeLast,
+    /// The same, and two event types come in turn.
+    TypesInTurn,
     /// No schema describes the event type.
     TypeUnknown,
     /// The event type is a number.
@@ -175,11 +177,13 @@ impl Shape {
     /// As many events as asked for.
     pub(crate) fn events(self, change: Change, n_events: usize) -> Vec<String> {
         let mut random = Random(0x5eed);
-        (0..n_events).map(|_| self.event(change, &mut random)).collect()
+        (0..n_events).map(|index| self.event(change, index, &mut random)).collect()
     }
 
-    fn event(self, change: Change, random: &mut Random) -> String {
+    fn event(self, change: Change, index: usize, random: &mut Random) -> String {
         let (first, last) = match change {
+            Change::TypesInTurn if index % 2 == 1 => ("{", ",\"event\":\"refund\"}"),
+            Change::TypesInTurn => ("{", ",\"event\":\"purchase\"}"),
             Change::TypeLast => ("{", ",\"event\":\"purchase\"}"),
             Change::TypeUnknown => ("{\"event\":\"purchased\",", "}"),
             Change::TypeWrong => ("{\"event\":1,", "}"),

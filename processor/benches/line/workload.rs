@@ -24,6 +24,7 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
     Nothing,
+    TwoTypes,
     CelRule,
     Hash,
     Mask,
@@ -51,12 +52,13 @@ const MORE: &str = ",\"a\":1,\"b\":\"text\",\"c\":{\"d\":[1,2]}}";
 const PROPERTIES: &str = ",\"properties\":{\"a\":1,\"b\":\"text\",\"c\":{\"d\":[1,2]}}}";
 
 /// All of them. The first one is what the others are compared with.
-pub(crate) const WORKLOADS: [Workload; 19] = [
+pub(crate) const WORKLOADS: [Workload; 20] = [
     accepted("15 fields, flat, 500 bytes", FLAT),
     accepted("15 fields, nested, 500 bytes", Shape { is_nested: true, ..FLAT }),
     accepted("38 fields, flat, 1600 bytes", Shape { n_fields: 38, ..FLAT }),
     accepted("38 fields, nested, 1600 bytes", Shape { n_fields: 38, is_nested: true }),
     Workload { change: Change::TypeLast, ..accepted("event type is the last member", FLAT) },
+    featured("the same, two types in turn", Feature::TwoTypes, Change::TypesInTurn),
     rejected("rejected: wrong type, last field", Change::WrongType),
     rejected("rejected: out of range", Change::OutOfRange),
     rejected("rejected: required field missing", Change::Missing),
@@ -118,6 +120,7 @@ impl Workload {
             Feature::Mask => ("user_id", ", privacy: Mask"),
             Feature::Pattern => ("order_id", ", pattern: '^order-[0-9]{12}$'"),
             Feature::Nothing
+            | Feature::TwoTypes
             | Feature::CelRule
             | Feature::JsonField
             | Feature::Deduplication
@@ -131,11 +134,19 @@ impl Workload {
             Feature::Forwarding => {
                 "rules: [{name: big, uid: u, type: Kafka, topic: t, when: 'event.order_quantity > 0'}]\n"
             }
-            Feature::Nothing | Feature::Hash | Feature::Mask | Feature::Pattern | Feature::Deduplication => {
-                ""
-            }
+            Feature::Nothing
+            | Feature::TwoTypes
+            | Feature::Hash
+            | Feature::Mask
+            | Feature::Pattern
+            | Feature::Deduplication => "",
         };
-        Ok(serde_yaml::from_str(&format!("{STREAM}{}{end}", self.shape.schema(more)))?)
+        let names: &[&str] =
+            if self.feature == Feature::TwoTypes { &["purchase", "refund"] } else { &["purchase"] };
+        let fields = self.shape.schema(more);
+        let schema = |name: &&str| format!("- name: {name}\n  version: 1\n  spec:\n    fields:\n{fields}");
+        let schemas: String = names.iter().map(schema).collect();
+        Ok(serde_yaml::from_str(&format!("{STREAM}{schemas}{end}"))?)
     }
 }
 
@@ -148,8 +159,4 @@ envelope: {event: [event], eventId: [event_id], eventTime: [event_time]}
 unknownEvents: DeadLetter
 batch: {maxRows: 50000, maxBytes: 16777216, maxAgeMilliseconds: 1000}
 schemas:
-- name: purchase
-  version: 1
-  spec:
-    fields:
 "#;
