@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit crash check front chart contracts e2e generate helm
+.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e generate helm
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
@@ -38,8 +38,9 @@ demo-own: images ## Runs the demo as on a cluster of your own, against the envir
 	$(MAKE) --no-print-directory demo "$${own[@]}"
 	$(MAKE) --no-print-directory demo "$${own[@]}" RECEIVER_URL=http://10.250.0.1:8091/big-spenders
 
+counts profile: PURPOSE := counts
 test up crash: PURPOSE := environment
-test: format lint deny unit crash check front chart contracts e2e demo-own ## Runs every check and every test, the end-to-end ones on the real thing.
+test: format lint deny unit counts crash check front chart contracts e2e demo-own ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green; the environment is still up, make down takes it away"
 
 prerequisites:
@@ -80,6 +81,13 @@ $(CARGO_DENY):
 unit: prerequisites ## Runs the unit and golden tests; they need nothing but cargo.
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
+
+counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure moved (UPDATE=1 writes them anew).
+	@echo "== instructions an event"
+	cargo bench --quiet --package processor --bench line -- counts
+
+profile: prerequisites ## Shows where the instructions of an event go, by room and function (WORKLOAD='event type is the last member', or FILE=callgrind.out.1).
+	cargo bench --quiet --package processor --bench line -- $(if $(FILE),read '$(abspath $(FILE))',profile $(if $(WORKLOAD),'$(WORKLOAD)'))
 
 crash: prerequisites ## Kills the environment again and again (one that is up goes, with its data) and ends with a new one.
 	@echo "== crashes of the environment"

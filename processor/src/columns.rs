@@ -79,6 +79,7 @@ impl Rows {
     }
 
     /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
+    #[inline(never)]
     pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
         let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         out.reserve(self.n_bytes + self.n_bytes / 8);
@@ -98,7 +99,7 @@ impl Rows {
     }
 
     /// The column of an index, filled up to the row that is being added.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn column(&mut self, index: usize) -> &mut Buffer {
         let buffer = &mut self.buffers[index];
         buffer.pad(self.n_rows);

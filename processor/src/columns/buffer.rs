@@ -98,15 +98,19 @@ impl Buffer {
     }
 
     /// Adds missing values until there are `n_rows` rows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pad(&mut self, n_rows: usize) {
         if self.n_rows < n_rows {
-            self.store.pad(n_rows - self.n_rows);
-            if let Some(nulls) = &mut self.nulls {
-                nulls.resize(n_rows, 1);
-            }
-            self.n_rows = n_rows;
+            self.add_missing(n_rows);
         }
+    }
+
+    fn add_missing(&mut self, n_rows: usize) {
+        self.store.pad(n_rows - self.n_rows);
+        if let Some(nulls) = &mut self.nulls {
+            nulls.resize(n_rows, 1);
+        }
+        self.n_rows = n_rows;
     }
 
     /// Adds a row of a type with one width.
@@ -170,7 +174,8 @@ impl Buffer {
             out.extend_from_slice(&nulls[there.clone()]);
             out.resize(out.len() + n_missing, 1);
         }
-        self.store.encode(there, n_missing, out);
+        let is_all = there == (0..self.n_rows);
+        self.store.encode(there, is_all, n_missing, out);
     }
 }
 
@@ -235,16 +240,20 @@ impl Store {
         }
     }
 
-    fn encode(&self, rows: Range<usize>, n_missing: usize, out: &mut Vec<u8>) {
+    fn encode(&self, rows: Range<usize>, is_all: bool, n_missing: usize, out: &mut Vec<u8>) {
         match self {
             Self::Fixed { width, bytes } => {
                 out.extend_from_slice(&bytes[rows.start * width..rows.end * width]);
                 out.resize(out.len() + n_missing * width, 0);
             }
+            // All rows is the rule; only a refused batch is cut, and where its strings end is looked for.
+            Self::Text { bytes, missing } if is_all => {
+                out.extend_from_slice(bytes);
+                write_repeated(missing, n_missing, out);
+            }
             Self::Text { bytes, missing } => {
                 let start = after_strings(bytes, 0, rows.start);
-                // All rows is the rule; only a refused batch is cut.
-                let end = if rows.is_empty() { start } else { after_strings(bytes, start, rows.len()) };
+                let end = after_strings(bytes, start, rows.len());
                 out.extend_from_slice(&bytes[start..end]);
                 write_repeated(missing, n_missing, out);
             }
@@ -254,7 +263,7 @@ impl Store {
                 let last = if rows.is_empty() { first } else { ends[rows.end - 1] };
                 ends[rows].iter().for_each(|end| out.extend_from_slice(&(end - first).to_le_bytes()));
                 (0..n_missing).for_each(|_| out.extend_from_slice(&(last - first).to_le_bytes()));
-                elements.encode(first as usize..last as usize, 0, out);
+                elements.encode(first as usize..last as usize, is_all, 0, out);
             }
         }
     }
