@@ -5,7 +5,7 @@
 //!    └──────────────── rejected ◀────────┘
 //! ```
 //! In: records of one stream. Out: rows of its table, or a rejection; a pure function of the record and the schema versions.
-//! One line keeps its scratch from record to record: in steady state an accepted event allocates nothing.
+//! One line keeps its scratch from record to record: in steady state an accepted event allocates nothing, but where its schema has rules.
 //! Not here: earlier events (deduplication), batches, sending.
 
 use crds::analytics_pipeline::UnknownEvents;
