@@ -11,7 +11,9 @@ pub mod case;
 
 use kube::core::{Reason, Rule};
 
+use crate::analytics_pipeline::{MEMORY_BESIDE_BATCHES, MEMORY_OF_A_BATCH};
 use crate::columns::{ENVELOPE, EXTRA};
+use crate::shared::OBJECT_NAME_LENGTH;
 
 /// Settings of a topic that a pipeline may set, beside `retention`. `cleanup.policy` is not among them: a compacted topic
 /// loses events.
@@ -34,6 +36,9 @@ pub const TOPIC_SETTINGS: [&str; 13] = [
 /// Number, unit and sums of them; days stand alone, as CEL's own durations have none.
 const DURATION: &str = "^([0-9]+d|([0-9]+(ms|s|m|h))+)$";
 
+/// Number and unit.
+const BYTES: &str = "^[0-9]+(Ki|Mi|Gi|k|M|G)?$";
+
 const NUMBER_TYPES: &str = r"^(U?Int(8|16|32|64)|Float(32|64)|Decimal\\(.*\\))$";
 
 /// Every type by its shape; `Schema::parse` looks at the bounds of a Decimal again.
@@ -51,11 +56,13 @@ fn rule(expression: impl Into<String>, path: &str, message: impl Into<String>) -
 /// The rule of every kind's root.
 pub(crate) fn object_name() -> Rule {
     rule(
-        "self.metadata.name.size() <= 40 && !self.metadata.name.contains('.')",
+        format!("self.metadata.name.size() <= {OBJECT_NAME_LENGTH} && !self.metadata.name.contains('.')"),
         // The apiserver takes no path into metadata.
         "",
-        "metadata.name is a DNS label of at most 40 characters (lower-case letters, digits and `-`, no dots), as the names of topics, \
-         tables and Deployments are made from it; choose a shorter name",
+        format!(
+            "metadata.name is a DNS label of at most {OBJECT_NAME_LENGTH} characters (lower-case letters, digits and `-`, no dots), as the \
+             names of topics, tables and Deployments are made from it; choose a shorter name"
+        ),
     )
 }
 
@@ -226,6 +233,12 @@ pub(crate) fn kafka() -> Vec<Rule> {
             format!("`config` takes only {}; how long records stay is `retention`", TOPIC_SETTINGS.join(", ")),
         )
         .reason(Reason::FieldValueForbidden),
+        rule(
+            "!has(self.config) || !('min.insync.replicas' in self.config) \
+             || (self.config['min.insync.replicas'].matches('^[1-9][0-9]{0,3}$') && int(self.config['min.insync.replicas']) <= self.replicas)",
+            ".config",
+            "`min.insync.replicas` is a number up to `replicas`: with more, Kafka takes no record; lower it, or make the pipeline with more `replicas`",
+        ),
     ]
 }
 
@@ -253,7 +266,7 @@ pub(crate) fn clickhouse() -> Vec<Rule> {
             ".orderBy",
             "`orderBy` takes names of columns: lower-case letters, digits and `_`; nested fields have `_` for the dot",
         ),
-        duration("ttl", true, "1h", 36500),
+        duration("ttl", true, "1h", 3650),
     ]
 }
 
@@ -275,8 +288,19 @@ pub(crate) fn resources() -> Vec<Rule> {
             ".cpu",
             "`cpu` is a number of cores from 10m to 64, such as 250m, 1 or 1.5",
         ),
-        bytes("memory", "64Mi", "64Gi"),
+        bytes("memory", "128Mi", "64Gi"),
     ]
+}
+
+pub(crate) fn processor() -> Vec<Rule> {
+    vec![rule(
+        format!(
+            "!self.batch.maxBytes.matches('{BYTES}') || !self.resources.memory.matches('{BYTES}') \
+             || quantity(self.resources.memory).asInteger() >= quantity(self.batch.maxBytes).asInteger() * {MEMORY_OF_A_BATCH} + {MEMORY_BESIDE_BATCHES}"
+        ),
+        ".resources.memory",
+        "`resources.memory` is at least 8 times `batch.maxBytes` and 96Mi, or the processor runs out of memory; raise it, or lower `batch.maxBytes`",
+    )]
 }
 
 pub(crate) fn deduplication() -> Vec<Rule> {
@@ -313,9 +337,9 @@ pub(crate) fn webhook() -> Vec<Rule> {
         .reason(Reason::FieldValueForbidden),
         rule("!self.url.contains('#')", ".url", "`url` has a fragment (`#`), which is never sent; remove it"),
         rule(
-            "self.timeout.matches('^([0-9]+(ms|s|m))+$') && duration(self.timeout) >= duration('100ms') && duration(self.timeout) <= duration('1m')",
+            "self.timeout.matches('^([0-9]+(ms|s|m))+$') && duration(self.timeout) >= duration('100ms') && duration(self.timeout) <= duration('30s')",
             ".timeout",
-            "`timeout` is a duration from 100ms to 1m, such as 15s",
+            "`timeout` is a duration from 100ms to 30s, such as 15s",
         ),
     ]
 }
@@ -343,7 +367,7 @@ fn duration(field: &str, optional: bool, least: &str, days: u32) -> Rule {
 fn bytes(field: &str, least: &str, greatest: &str) -> Rule {
     rule(
         format!(
-            "self.{field}.matches('^[0-9]+(Ki|Mi|Gi|k|M|G)?$') && quantity(self.{field}).compareTo(quantity('{least}')) >= 0 \
+            "self.{field}.matches('{BYTES}') && quantity(self.{field}).compareTo(quantity('{least}')) >= 0 \
              && quantity(self.{field}).compareTo(quantity('{greatest}')) <= 0"
         ),
         &format!(".{field}"),

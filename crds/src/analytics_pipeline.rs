@@ -172,7 +172,7 @@ pub struct KafkaSpec {
     /// How long records stay in the topic. Default: `72h`.
     #[schemars(length(min = 1, max = 20))]
     pub retention: String,
-    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`.
+    /// More settings of the topic, from an allow-list: `cleanup.policy` is not among them. Example: `{compression.type: lz4}`. What is taken out here stays on the topic as it is: write the value that shall hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "admission::topic_settings")]
     pub config: BTreeMap<String, String>,
@@ -227,6 +227,7 @@ pub enum PartitionBy {
 /// The processor of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = admission::processor()))]
 pub struct ProcessorSpec {
     /// Number of processor pods; more than partitions would idle. Default: 1.
     #[schemars(range(min = 1, max = 1000))]
@@ -241,6 +242,19 @@ impl Default for ProcessorSpec {
     fn default() -> Self {
         Self { replicas: 1, batch: BatchSpec::default(), resources: ProcessorResources::default() }
     }
+}
+
+/// Memory that a processor needs, in batches: what waits is up to two of them, its buffers grow by doubling, and two blocks are
+/// sent at once.
+pub(crate) const MEMORY_OF_A_BATCH: u64 = 8;
+
+/// Memory for the rest, bytes: Kafka's queue and the process itself.
+pub(crate) const MEMORY_BESIDE_BATCHES: u64 = 96 << 20;
+
+/// Returns the memory that a processor needs for batches of so many bytes.
+#[must_use]
+pub fn needed_memory(max_bytes: u64) -> u64 {
+    max_bytes.saturating_mul(MEMORY_OF_A_BATCH).saturating_add(MEMORY_BESIDE_BATCHES)
 }
 
 /// When a batch is written: as soon as one of the three is reached.
@@ -273,7 +287,7 @@ pub struct ProcessorResources {
     /// CPU asked for. Default: `50m`. There is no CPU limit.
     #[schemars(length(min = 1, max = 20))]
     pub cpu: String,
-    /// Memory asked for and the limit. Default: `256Mi`.
+    /// Memory asked for and the limit: at least 8 times `batch.maxBytes`, and 96Mi. Default: `256Mi`.
     #[schemars(length(min = 1, max = 20))]
     pub memory: String,
 }

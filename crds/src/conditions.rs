@@ -1,15 +1,11 @@
 //! Condition types and reasons: closed lists, one word for condition, Event and metric label.
 //!
-//! In: what a step found. Out: a `Condition` list that follows kstatus: `Ready` always, `Reconciling` and `Stalled` only
-//! when True, and a transition time that moves only when the status does.
-//! Not here: which reason fits; the step that failed knows that.
+//! In: nothing. Out: the words, each reason with cause and remedy.
+//! Not here: which reason fits, which the step that failed knows, and how they become conditions; the operator builds those.
 
-mod list;
 mod meaning;
 
 use std::fmt;
-
-pub use list::{Finding, State, Step, Truth, report, set};
 
 /// Type of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

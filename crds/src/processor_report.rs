@@ -53,6 +53,8 @@ pub struct Counters {
 pub struct RuleReport {
     /// Name of the ForwardingRule.
     pub name: String,
+    /// Generation of the ForwardingRule that the process was started with: tells what it does from what it did before.
+    pub generation: i64,
     /// Why the rule does not deliver; absent when it does.
     pub reason: Option<Reason>,
     /// What is wrong and what to do; empty when the rule delivers.

@@ -5,12 +5,6 @@
 
 use std::time::Duration;
 
-/// Shape of a duration, as the CRDs check it.
-pub const DURATION_PATTERN: &str = r"^([0-9]+(ms|s|m|h|d))+$";
-
-/// Shape of a number of bytes, as the CRDs check it.
-pub const BYTES_PATTERN: &str = r"^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$";
-
 /// A text that is no quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {

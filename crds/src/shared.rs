@@ -21,7 +21,7 @@ pub(crate) const TOPIC_PATTERN: &str = r"^[a-zA-Z0-9._-]+$";
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectReference {
     /// Name of the object, in the namespace of the object that refers to it. Example: `purchase`.
-    #[schemars(length(min = 1, max = 40), regex(pattern = OBJECT_NAME_PATTERN))]
+    #[schemars(length(min = 1, max = OBJECT_NAME_LENGTH), regex(pattern = OBJECT_NAME_PATTERN))]
     pub name: String,
 }
 

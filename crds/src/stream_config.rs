@@ -137,6 +137,9 @@ pub struct RuleConfig {
     pub name: String,
     /// UID of the ForwardingRule; part of every delivery's id.
     pub uid: String,
+    /// Generation of the ForwardingRule; a [`RuleReport`](crate::processor_report::RuleReport) gives it back.
+    #[serde(default)]
+    pub generation: i64,
     /// Event types; empty: all accepted ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,

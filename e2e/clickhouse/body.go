@@ -36,12 +36,17 @@ func readBody(request *http.Request, wanted wantedStatement) ([]byte, error) {
 	}
 	count, err := body.ReadFrom(io.LimitReader(decoded, bodyLimit+1))
 	if err != nil {
-		return nil, &problem{code: codeCannotReadAllData, name: "CANNOT_READ_ALL_DATA", text: "the request's body is broken or ends early, nothing was inserted: " + err.Error()}
+		return nil, endsEarly("body", "inserted", err.Error())
 	}
 	if count > bodyLimit {
 		return nil, &problem{code: codeQueryIsTooLarge, name: "QUERY_IS_TOO_LARGE", text: fmt.Sprintf("the request's body is above %d bytes: send smaller inserts", bodyLimit)}
 	}
 	return body.Bytes(), nil
+}
+
+// endsEarly is the answer to a part of a request that cannot be had whole.
+func endsEarly(part, done, why string) error {
+	return &problem{code: codeCannotReadAllData, name: "CANNOT_READ_ALL_DATA", text: "the request's " + part + " is broken or ends early, nothing was " + done + ": " + why}
 }
 
 func decodeTransport(request *http.Request) (io.Reader, error) {
@@ -62,7 +67,7 @@ func decodeTransport(request *http.Request) (io.Reader, error) {
 		return nil, &problem{code: codeNotImplemented, name: "NOT_IMPLEMENTED", text: "Unknown compression method in HTTP header: " + encoding + ": send gzip, deflate, zstd or lz4"}
 	}
 	if err != nil {
-		return nil, &problem{code: codeCannotReadAllData, name: "CANNOT_READ_ALL_DATA", text: "the request's body is broken or ends early, nothing was inserted: " + err.Error()}
+		return nil, endsEarly("body", "inserted", err.Error())
 	}
 	return decoded, nil
 }

@@ -10,20 +10,14 @@ import (
 	"log"
 	"os"
 	"sync"
-	"time"
 )
 
 // fault is the content of the fault file: what the server shall do wrong, for tests of its clients.
 type fault struct {
 	RefusePassword bool `json:"refuse_password"`
-	DelayMillis    int  `json:"delay_ms"`
 	// CutReplyAfterInsert is how many inserts are done and then answered by a cut connection. The count begins anew
 	// whenever the file's content changes.
 	CutReplyAfterInsert int `json:"cut_reply_after_insert"`
-}
-
-func (played fault) delay() time.Duration {
-	return time.Duration(played.DelayMillis) * time.Millisecond
 }
 
 type faults struct {

@@ -68,7 +68,6 @@ func (front *front) ServeHTTP(writer http.ResponseWriter, request *http.Request)
 
 func (front *front) serveStatement(writer http.ResponseWriter, request *http.Request) {
 	fault := front.faults.now()
-	time.Sleep(fault.delay())
 	front.running.Add(1)
 	defer front.running.Add(-1)
 

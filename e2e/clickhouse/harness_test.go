@@ -8,13 +8,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +63,9 @@ func fail(text string) {
 	os.Exit(1)
 }
 
+// patience is how long a server may take until it listens, on a busy machine.
+const patience = 60 * time.Second
+
 // server is one running program over one data folder.
 type server struct {
 	test    *testing.T
@@ -69,7 +73,37 @@ type server struct {
 	fault   string
 	address string
 	command *exec.Cmd
-	log     *bytes.Buffer
+	log     *logBook
+	// ended is closed once the program has ended.
+	ended chan struct{}
+}
+
+// logBook is what a server has written, and tells where it listens as soon as it says so.
+type logBook struct {
+	mutex   sync.Mutex
+	text    strings.Builder
+	listens chan string
+}
+
+var listening = regexp.MustCompile(`listening on (\S+), data in`)
+
+func (book *logBook) Write(text []byte) (int, error) {
+	book.mutex.Lock()
+	defer book.mutex.Unlock()
+	book.text.Write(text)
+	if said := listening.FindStringSubmatch(book.text.String()); said != nil {
+		select {
+		case book.listens <- said[1]:
+		default: // it was told before
+		}
+	}
+	return len(text), nil
+}
+
+func (book *logBook) String() string {
+	book.mutex.Lock()
+	defer book.mutex.Unlock()
+	return book.text.String()
 }
 
 func startServer(test *testing.T) *server {
@@ -83,45 +117,38 @@ func startServer(test *testing.T) *server {
 
 func (server *server) start() {
 	server.test.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(server.test, err)
-	server.address = listener.Addr().String()
-	must(server.test, listener.Close())
-	server.log = &bytes.Buffer{}
-	server.command = commandOn(server)
-	server.command.Stderr = server.log
-	must(server.test, server.command.Start())
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		connection, err := net.DialTimeout("tcp", server.address, time.Second)
-		if err == nil {
-			connection.Close()
-			return
-		}
-		if server.command.Process.Signal(syscall.Signal(0)) != nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
+	command, ended := commandOn(server), make(chan struct{})
+	server.command, server.ended, server.log = command, ended, &logBook{listens: make(chan string, 1)}
+	command.Stderr = server.log
+	must(server.test, command.Start())
+	go func() {
+		command.Wait()
+		close(ended)
+	}()
+	select {
+	case server.address = <-server.log.listens:
+	case <-ended:
+		server.test.Fatalf("the server ended instead of listening: %s", server.log)
+	case <-time.After(patience):
+		server.test.Fatalf("the server does not listen: %s", server.log)
 	}
-	server.test.Fatalf("the server did not come up: %s", server.log)
 }
 
 func commandOn(server *server) *exec.Cmd {
-	return exec.Command(programPath, "--listen", server.address, "--data", server.data, "--library", libraryPath,
+	return exec.Command(programPath, "--listen", "127.0.0.1:0", "--data", server.data, "--library", libraryPath,
 		"--user", testUser, "--password", testPassword, "--fault-file", server.fault)
 }
 
 func (server *server) kill() {
-	if server.command.ProcessState == nil {
-		server.command.Process.Kill()
-		server.command.Wait()
-	}
+	server.command.Process.Kill() // one that has ended is let be
+	<-server.ended
 }
 
 // stop asks the server to stop and gives its exit code.
 func (server *server) stop() int {
 	server.test.Helper()
 	must(server.test, server.command.Process.Signal(syscall.SIGTERM))
-	server.command.Wait()
+	<-server.ended
 	return server.command.ProcessState.ExitCode()
 }
 

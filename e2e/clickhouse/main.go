@@ -94,14 +94,16 @@ func run(chosen options) error {
 	}
 	server := &http.Server{Handler: served, ReadHeaderTimeout: 30 * time.Second}
 	failed := make(chan error, len(chosen.listen))
+	var listening addresses
 	for _, address := range chosen.listen {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			return fmt.Errorf("listen on %s: %w", address, err)
 		}
+		listening = append(listening, listener.Addr().String())
 		go func() { failed <- server.Serve(listener) }()
 	}
-	log.Printf("DEVELOPMENT server over libchdb, ClickHouse %s, listening on %s, data in %s", served.version, chosen.listen.String(), data)
+	log.Printf("DEVELOPMENT server over libchdb, ClickHouse %s, listening on %s, data in %s", served.version, listening.String(), data)
 
 	select {
 	case err := <-failed:

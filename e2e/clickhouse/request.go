@@ -86,21 +86,17 @@ func (wanted *wantedStatement) takeForm(contentType string, body []byte) (bool, 
 	}
 	// Go's reader takes an end inside a part's head for the form's end, so the closing line is asked for first.
 	if !bytes.HasSuffix(bytes.TrimRight(body, "\r\n"), []byte("--"+details["boundary"]+"--")) {
-		return true, brokenForm("its closing boundary is missing")
+		return true, endsEarly("form", "run", "its closing boundary is missing")
 	}
 	form, err := multipart.NewReader(bytes.NewReader(body), details["boundary"]).ReadForm(bodyLimit)
 	if err != nil {
-		return true, brokenForm(err.Error())
+		return true, endsEarly("form", "run", err.Error())
 	}
 	defer form.RemoveAll()
 	if len(form.File) > 0 {
 		return true, &problem{code: codeNotImplemented, name: "NOT_IMPLEMENTED", text: "External tables are not supported by this development server"}
 	}
 	return true, wanted.take(form.Value)
-}
-
-func brokenForm(why string) error {
-	return &problem{code: codeCannotReadAllData, name: "CANNOT_READ_ALL_DATA", text: "the request's form is broken or ends early, nothing was run: " + why}
 }
 
 func credentials(request *http.Request, given url.Values) (string, string) {

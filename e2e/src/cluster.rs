@@ -92,24 +92,30 @@ impl Cluster {
         api.patch(&object.name_any(), &parameters, &Patch::Apply(&object)).await
     }
 
-    /// Lets the apiserver judge an object as `kubectl create` does, or `kubectl replace` when `before` stands there already; keeps nothing.
-    pub async fn judge(&self, object: &Value, before: Option<&DynamicObject>) -> Result<(), kube::Error> {
+    /// Lets the apiserver judge an object as `kubectl create` does, or as `kubectl replace` where one of its name stands; keeps nothing.
+    pub async fn judge(&self, object: &Value) -> Result<(), kube::Error> {
         let mut object: DynamicObject =
             serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
         let (resource, namespace) = (resource(&object)?, object.namespace().unwrap_or_default());
-        let collection = resource_path(&resource, &namespace);
+        let (collection, name) = (resource_path(&resource, &namespace), object.name_any());
         let question = "dryRun=All&fieldValidation=Strict";
-        let request = match before {
-            None => axum::http::Request::post(format!("{collection}?{question}")),
-            Some(before) => {
-                object.metadata.resource_version = before.metadata.resource_version.clone();
-                axum::http::Request::put(format!("{collection}/{}?{question}", object.name_any()))
+        let standing: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
+        loop {
+            let standing = standing.get_opt(&name).await?;
+            object.metadata.resource_version = standing.as_ref().and_then(ResourceExt::resource_version);
+            let request = match standing {
+                None => axum::http::Request::post(format!("{collection}?{question}")),
+                Some(_) => axum::http::Request::put(format!("{collection}/{name}?{question}")),
+            };
+            let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
+            let request = request.header("content-type", "application/json").body(body);
+            let request = request.map_err(|error| kube::Error::Service(Box::new(error)))?;
+            match self.client.request::<Value>(request).await.map(drop) {
+                // The operator has touched it in between, its finalizer or its status: that is no judgement.
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                judged => return judged,
             }
-        };
-        let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
-        let request = request.header("content-type", "application/json").body(body);
-        let request = request.map_err(|error| kube::Error::Service(Box::new(error)))?;
-        self.client.request::<Value>(request).await.map(drop)
+        }
     }
 
     /// Deletes an object and waits until it is gone.
@@ -133,17 +139,17 @@ impl Cluster {
     pub async fn reports(&self, namespace: &str, pipeline: &str) -> Result<Vec<ProcessorReport>> {
         let mut reports = Vec::new();
         for pod in self.processors(namespace, pipeline).await? {
-            let name = pod.name_any();
-            let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/status");
-            let request = axum::http::Request::get(path).body(Vec::new()).context("building a request")?;
-            let report = self
-                .client
-                .request(request)
-                .await
-                .with_context(|| format!("asking {name} for its status"))?;
-            reports.push(report);
+            reports.push(self.report(&pod).await?);
         }
         Ok(reports)
+    }
+
+    /// What the processor in a pod says of itself.
+    pub async fn report(&self, pod: &Pod) -> Result<ProcessorReport> {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/status");
+        let request = axum::http::Request::get(path).body(Vec::new()).context("building a request")?;
+        self.client.request(request).await.with_context(|| format!("asking {name} for its status"))
     }
 
     /// Pods of the operator that are not on their way out.
@@ -238,6 +244,13 @@ fn resource_path(resource: &ApiResource, namespace: &str) -> String {
     let root =
         if resource.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", resource.group) };
     format!("{root}/{}/namespaces/{namespace}/{}", resource.version, resource.plural)
+}
+
+/// How often the containers of a pod were started anew.
+#[must_use]
+pub fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
+    statuses.unwrap_or_default().iter().map(|status| status.restart_count).sum()
 }
 
 /// How the containers of a pod are, in one line.

@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod commands;
+pub mod crash;
 pub mod down;
 pub mod images;
 pub mod probe;
@@ -26,6 +27,7 @@ mod health;
 mod mounts;
 mod network;
 mod oci;
+mod outside;
 mod parts;
 mod prerequisites;
 mod process;

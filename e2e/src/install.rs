@@ -1,15 +1,20 @@
 //! Installs the chart as a platform team does: `helm upgrade --install`, with the addresses of Kafka and ClickHouse.
 //!
-//! In: connections and what forwarding may reach. Out: a release whose operator runs the image that the cluster holds now.
+//! In: connections and what forwarding may reach. Out: a release whose operator runs the image that the cluster holds now; and
+//! before that, what of Tributary others have put on the cluster.
 //! It builds no image and brings none into the cluster; `environment images` does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use crds::AnalyticsPipeline;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Api;
+use kube::api::ListParams;
 use kube::runtime::wait::conditions::is_crd_established;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, run};
@@ -22,6 +27,12 @@ pub const NAMESPACE: &str = "tributary-system";
 pub const RELEASE: &str = "tributary";
 /// Labels of the operator's pods.
 pub const OPERATOR_SELECTOR: &str = "app.kubernetes.io/name=tributary-operator";
+
+/// Label of what the demo and the tests have put on a cluster, so that nobody else's is ever replaced or deleted: the operator's
+/// pods, the tests' namespaces.
+pub const OWN: (&str, &str) = ("tributary.dev/installed-by", "e2e");
+/// Name of the Secret that the chart makes.
+const SECRET: &str = "tributary-connection";
 
 /// What the platform team decides in the demo and in the tests.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +52,11 @@ pub fn values(connections: &Connections, policy: &Policy) -> Value {
             "clickhousePassword": connections.clickhouse_password,
         } },
         // Drift of topics and tables is looked for often, so that nobody waits for a minute to see it mended.
-        "operator": { "image": image(&connections.image_operator), "resync": "10s" },
+        "operator": {
+            "image": image(&connections.image_operator),
+            "resync": "10s",
+            "podLabels": { OWN.0: OWN.1 },
+        },
         "processor": { "image": image(&connections.image_processor) },
         "forwarding": {
             "allowHttp": !policy.allowed_networks.is_empty(),
@@ -64,6 +79,50 @@ pub async fn install(cluster: &Cluster, connections: &Connections, policy: &Poli
         wait::holds(&crds, &name, "established", Duration::from_secs(30), is_crd_established()).await?;
     }
     Ok(())
+}
+
+/// What of Tributary is on a cluster that neither the demo nor the tests have put there: operators, the Secret of a connection,
+/// pipelines outside the demo's namespace.
+pub async fn strangers(cluster: &Cluster, own_namespace: &str) -> Result<Vec<String>> {
+    let (mut found, mut is_own) = (Vec::new(), false);
+    let operators = ListParams::default().labels(OPERATOR_SELECTOR);
+    for deployment in Api::<Deployment>::all(cluster.client.clone()).list(&operators).await? {
+        let template = deployment.spec.template.metadata.as_ref();
+        let labels = template.and_then(|template| template.labels.as_ref());
+        if labels.and_then(|labels| labels.get(OWN.0)).is_some_and(|label| label == OWN.1) {
+            is_own = true;
+        } else {
+            let namespace = deployment.namespace().unwrap_or_default();
+            found.push(format!("Deployment {namespace}/{}", deployment.name_any()));
+        }
+    }
+    // Made by hand, for an operator that is still to come.
+    if !is_own && cluster.api::<Secret>(NAMESPACE).get_opt(SECRET).await?.is_some() {
+        found.push(format!("Secret {NAMESPACE}/{SECRET}"));
+    }
+    found.extend(strange_pipelines(cluster, own_namespace).await?);
+    Ok(found)
+}
+
+async fn strange_pipelines(cluster: &Cluster, own_namespace: &str) -> Result<Vec<String>> {
+    let own = ListParams::default().labels(&format!("{}={}", OWN.0, OWN.1));
+    let namespaces = Api::<Namespace>::all(cluster.client.clone()).list(&own).await?;
+    let mut own: Vec<String> = namespaces.iter().map(ResourceExt::name_any).collect();
+    own.push(own_namespace.to_owned());
+    let pipelines: Api<AnalyticsPipeline> = Api::all(cluster.client.clone());
+    let pipelines = match pipelines.list_metadata(&ListParams::default()).await {
+        Ok(pipelines) => pipelines.items,
+        // The kind is not there yet.
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => return Err(error).context("listing the AnalyticsPipelines of all namespaces"),
+    };
+    let strange =
+        pipelines.iter().filter(|pipeline| !own.contains(&pipeline.namespace().unwrap_or_default()));
+    Ok(strange
+        .map(|found| {
+            format!("AnalyticsPipeline {}/{}", found.namespace().unwrap_or_default(), found.name_any())
+        })
+        .collect())
 }
 
 /// Gives the release other values and waits until the operator runs with them.
@@ -104,8 +163,7 @@ pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
 /// The project's own folder.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
 }
 
 /// Splits `repository:tag` or `repository@digest` as the chart's values want it.

@@ -4,7 +4,7 @@
 //! librdkafka blocks, so everything here runs on threads that may wait.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ impl Kept {
 pub struct Load {
     /// Records a second; none: as fast as the broker takes them.
     pub rate: Option<u64>,
+    /// Once set, the rest comes as fast as the broker takes it, whatever the rate.
+    pub hurry: Arc<AtomicBool>,
     /// Counts the records handed to the client, for whoever watches.
     pub sent: Arc<AtomicU64>,
 }
@@ -85,6 +87,13 @@ impl Kafka {
     /// The number of records that a topic has taken; 0 when there is none of that name.
     pub async fn records(&self, topic: &str) -> Result<u64> {
         Ok(self.end_offsets(topic).await?.values().sum::<i64>().unsigned_abs())
+    }
+
+    /// The number of records of a topic that a group has not acknowledged.
+    pub async fn unacknowledged(&self, topic: &str, group: &str) -> Result<u64> {
+        let (mut config, topic) = (self.config(), topic.to_owned());
+        config.set("group.id", group);
+        tokio::task::spawn_blocking(move || unacknowledged(&config.create()?, &topic)).await?
     }
 
     /// Reads a topic from its first record to the last one of now.
@@ -182,6 +191,20 @@ fn watermarks(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, (i64
     Ok(found)
 }
 
+fn unacknowledged(consumer: &BaseConsumer, topic: &str) -> Result<u64> {
+    let (ends, mut asked) = (watermarks(consumer, topic)?, TopicPartitionList::new());
+    for partition in ends.keys() {
+        asked.add_partition(topic, *partition);
+    }
+    let committed = consumer.committed_offsets(asked, PATIENCE).context("asking what the group holds")?;
+    let waiting = committed.elements().into_iter().map(|element| {
+        let (first, end) = ends.get(&element.partition()).copied().unwrap_or_default();
+        let next = if let Offset::Offset(offset) = element.offset() { offset } else { first };
+        (end - next).max(0).unsigned_abs()
+    });
+    Ok(waiting.sum())
+}
+
 fn read(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Kept>> {
     let mut assignment = TopicPartitionList::new();
     let mut open = BTreeMap::new();
@@ -276,7 +299,7 @@ fn send(
         load.sent.store(expected.sent, Ordering::Relaxed);
         if expected.sent.is_multiple_of(256) {
             producer.poll(Duration::ZERO);
-            if let Some(rate) = load.rate {
+            if let Some(rate) = load.rate.filter(|_| !load.hurry.load(Ordering::Relaxed)) {
                 let due = Duration::from_secs_f64(expected.sent as f64 / rate as f64);
                 producer.poll(due.saturating_sub(begun.elapsed()));
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));

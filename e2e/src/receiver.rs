@@ -39,8 +39,8 @@ struct Book {
     /// Why requests were refused.
     refusals: Vec<String>,
     requests: u64,
-    /// The answers to the next requests, before they are looked at.
-    answers: Vec<StatusCode>,
+    /// The answer to every request, before it is looked at.
+    trouble: Option<StatusCode>,
 }
 
 impl Receiver {
@@ -84,9 +84,9 @@ impl Receiver {
         self.open().requests
     }
 
-    /// Answers the next requests with these, whatever they carry; the last is given first.
-    pub fn answer_next(&self, answers: Vec<StatusCode>) {
-        self.open().answers = answers;
+    /// Answers every request with this, whatever it carries, until told otherwise.
+    pub fn trouble(&self, answer: Option<StatusCode>) {
+        self.open().trouble = answer;
     }
 
     fn open(&self) -> MutexGuard<'_, Book> {
@@ -104,7 +104,7 @@ async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: By
     let now = jiff::Timestamp::now().as_second();
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
     book.requests += 1;
-    if let Some(answer) = book.answers.pop() {
+    if let Some(answer) = book.trouble {
         return answer;
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -2,26 +2,27 @@
 //!
 //! In: a name and what to try. Out: nothing when it went well; else a panic that carries the objects' conditions, the Events and the
 //! logs. Trials run beside each other; one that breaks what all share (Kafka, ClickHouse, the operator) runs alone.
-//! The namespace and its data are deleted at the end, by `deletionPolicy: Delete`.
+//! The namespace and its data are deleted at the end, by `deletionPolicy: Delete`; what a run that was killed could not delete is
+//! deleted before the next one begins.
+
+mod sweep;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock};
-
-use crds::AnalyticsPipeline;
 
 use crate::clickhouse::ClickHouse;
 use crate::cluster::{Cluster, parse_manifests, read_manifests};
 use crate::connections::Connections;
-use crate::environment::settings::ADDRESS;
+use crate::environment::settings::{ADDRESS, Settings};
 use crate::generator::expected::Expected;
 use crate::generator::{App, Generator, Request};
 use crate::install;
@@ -96,17 +97,35 @@ fn run<Fut: Future<Output = Result<()>>>(
     }
 }
 
+/// Installs the operator, once a run, and takes away what runs that were killed have left.
+async fn begin(cluster: &Cluster, connections: &Connections) -> Result<()> {
+    // They stop and kill what they run on.
+    let environment = Settings::from_environment().kubeconfig();
+    ensure!(
+        Path::new(&connections.kubeconfig) == environment,
+        "the end-to-end tests run on the local environment only, whose kubeconfig is {}; KUBECONFIG is {}",
+        environment.display(),
+        connections.kubeconfig
+    );
+    let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
+    install::install(cluster, connections, &policy).await?;
+    sweep::sweep(cluster).await
+}
+
 impl Trial {
     async fn prepare(name: &str) -> Result<Self> {
         let connections = Connections::from_environment()?;
         let cluster = Cluster::connect(&connections).await?;
-        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-        INSTALLED.get_or_try_init(|| install::install(&cluster, &connections, &policy)).await?;
+        INSTALLED.get_or_try_init(|| begin(&cluster, &connections)).await?;
         let suffix = jiff::Timestamp::now().as_millisecond() % 100_000_000;
         let namespace = format!("{name}-{suffix}");
         let object = json!({
             "apiVersion": "v1", "kind": "Namespace",
-            "metadata": { "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+            "metadata": { "name": namespace, "labels": {
+                "pod-security.kubernetes.io/enforce": "restricted",
+                install::OWN.0: install::OWN.1,
+                sweep::RUN: sweep::this_run(),
+            } },
         });
         cluster.apply(&object, false).await.context("making the namespace of the trial")?;
         let (kafka, clickhouse) = (Kafka::new(&connections.kafka), ClickHouse::new(&connections));
@@ -115,19 +134,7 @@ impl Trial {
 
     /// Deletes the namespace with its data; the cluster finishes the work by itself.
     async fn clear(&self) -> Result<()> {
-        let pipelines: Api<AnalyticsPipeline> = self.api();
-        let delete_data = Patch::Merge(json!({ "spec": { "deletionPolicy": "Delete" } }));
-        for pipeline in pipelines.list(&ListParams::default()).await? {
-            let name = pipeline.name_any();
-            if pipeline.metadata.deletion_timestamp.is_none() {
-                pipelines.patch(&name, &PatchParams::default(), &delete_data).await?;
-                let guarded = |pipeline: &AnalyticsPipeline| !pipeline.finalizers().is_empty();
-                wait::object(&pipelines, &name, "given its finalizer", PATIENCE, guarded).await?;
-            }
-        }
-        let namespaces: Api<Namespace> = Api::all(self.cluster.client.clone());
-        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
-        Ok(())
+        sweep::delete(&self.cluster, &self.namespace).await
     }
 
     /// Objects of a kind in the trial's namespace.
@@ -148,6 +155,11 @@ impl Trial {
 
     fn moved(&self, mut object: Value) -> Value {
         object["metadata"]["namespace"] = self.namespace.clone().into();
+        // A topic begins with its namespace's name.
+        if let Some(topic) = object["spec"]["destination"]["kafka"]["topic"].as_str() {
+            let name = topic.split_once('.').map_or(topic, |(_, name)| name);
+            object["spec"]["destination"]["kafka"]["topic"] = self.topic(name).into();
+        }
         if object["kind"] == "AnalyticsPipeline" && object["spec"]["deletionPolicy"].is_null() {
             object["spec"]["deletionPolicy"] = "Delete".into();
         }
@@ -230,15 +242,18 @@ impl Trial {
         self.kafka.send(&self.topic(app.pipeline()), Generator::new(request), load).await
     }
 
-    /// Waits until a table has as many rows as wanted, and returns an error when it has more or a position twice.
+    /// Waits until a stream has acknowledged all that was sent and its table has as many rows as wanted; returns an error when it has
+    /// more, or a position twice. What is acknowledged cannot be doubled any more, so nothing comes after the count.
     pub async fn stored(&self, pipeline: &str, wanted: u64, limit: Duration) -> Result<()> {
-        let table = self.table(pipeline);
+        let (table, topic) = (self.table(pipeline), self.topic(pipeline));
+        let group = format!("tributary.{}.{pipeline}", self.namespace);
         let count = wait::until(&format!("{wanted} rows in {table}"), limit, || async {
+            let waiting = self.kafka.unacknowledged(&topic, &group).await?;
             let count = self.clickhouse.count(&table).await?;
-            Ok(if count.rows >= wanted {
+            Ok(if waiting == 0 && count.rows >= wanted {
                 Seen::Done(count)
             } else {
-                Seen::NotYet(format!("{} rows", count.rows))
+                Seen::NotYet(format!("{} rows, {waiting} records not acknowledged", count.rows))
             })
         })
         .await?;

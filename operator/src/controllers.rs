@@ -3,13 +3,14 @@
 //! In: watches of the three kinds and of what pipelines own. Out: looks, one at a time for each object, until `stop`.
 //!
 //! ```text
-//! watch ──▶ store ──▶ wakes ──▶ queue of its kind ──▶ reconcile ──▶ look ──▶ when to look again
+//! watch ──▶ store ──▶ wakes, news ──▶ queue of its kind ──▶ reconcile ──▶ look ──▶ when to look again
 //! ```
 //!
 //! A store is filled before anybody is woken, and nobody is woken before all three stores are listed: a look never takes
 //! "not seen yet" for "not there". A kind that fails to be watched is tried again with growing distance.
 
 pub mod look;
+mod news;
 mod unreadable;
 pub mod wakes;
 
@@ -24,7 +25,6 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
-use kube::api::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config, Error as ControllerError, ReconcileRequest, applier};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
@@ -43,6 +43,7 @@ use crate::objects::{Key, Writers};
 use crate::report::Chain;
 use crate::{event_schema, forwarding_rule, pipeline};
 pub use look::{Look, Pace};
+use news::News;
 
 /// Looks under way at once, for each kind.
 const CONCURRENCY: u16 = 16;
@@ -127,18 +128,13 @@ async fn watch_all(
 ) {
     let stores = &ctx.stores;
     tokio::join!(
-        watch_kind(api(client, namespace), (&stores.schemas, writers.schemas), |event, is_gone| {
-            queues.wake(wakes::by_schema(stores, event));
-            forget(ctx, event_schema::KIND, event, is_gone);
+        watch_kind(api(client, namespace), (&stores.schemas, writers.schemas), (ctx, &queues), |it| {
+            wakes::by_schema(stores, it)
         }),
-        watch_kind(api(client, namespace), (&stores.pipelines, writers.pipelines), |event, is_gone| {
-            queues.wake(wakes::by_pipeline(stores, event));
-            forget(ctx, pipeline::KIND, event, is_gone);
+        watch_kind(api(client, namespace), (&stores.pipelines, writers.pipelines), (ctx, &queues), |it| {
+            wakes::by_pipeline(stores, it)
         }),
-        watch_kind(api(client, namespace), (&stores.rules, writers.rules), |event, is_gone| {
-            queues.wake(wakes::by_rule(event));
-            forget(ctx, forwarding_rule::KIND, event, is_gone);
-        }),
+        watch_kind(api(client, namespace), (&stores.rules, writers.rules), (ctx, &queues), wakes::by_rule),
         watch_children::<Deployment>(client, namespace, &queues),
         watch_children::<PartialObjectMeta<ConfigMap>>(client, namespace, &queues),
         watch_children::<PartialObjectMeta<ServiceAccount>>(client, namespace, &queues),
@@ -155,22 +151,39 @@ where
     }
 }
 
-/// Watches one of the three kinds: fills its store, then says what came or went.
+/// Watches one of the three kinds: fills its store, then wakes whom it concerns.
 async fn watch_kind<K>(
     api: Api<DeserializeGuard<K>>,
     (store, writer): (&Store<DeserializeGuard<K>>, Writer<DeserializeGuard<K>>),
-    mut changed: impl FnMut(&DeserializeGuard<K>, bool),
+    (ctx, queues): (&Context, &Queues),
+    wakes: impl Fn(&DeserializeGuard<K>) -> Vec<Key>,
 ) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Child + Send + Sync + 'static,
 {
     let events = watch(api, watcher::Config::default()).default_backoff().reflect(writer);
     let mut events = std::pin::pin!(events);
+    let mut news = News::default();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Apply(object)) => changed(&object, false),
-            Ok(Event::Delete(object)) => changed(&object, true),
+            Ok(Event::Apply(object)) => {
+                queues.wake(news.changed(&key_of(&object), object.meta(), wakes(&object)));
+            }
+            Ok(Event::Delete(object)) => {
+                let key = key_of(&object);
+                queues.wake(news.went(&key, wakes(&object)));
+                forget(ctx, &key);
+            }
             // The store takes a list over as a whole, so that only now all of it can be looked at.
-            Ok(Event::InitDone) => store.state().iter().for_each(|object| changed(object, false)),
+            Ok(Event::InitDone) => {
+                let listed = store.state();
+                for object in &listed {
+                    queues.wake(news.changed(&key_of(object), object.meta(), wakes(object)));
+                }
+                for (key, woken) in news.missing(&listed.iter().map(|object| key_of(object)).collect()) {
+                    queues.wake(woken);
+                    forget(ctx, &key);
+                }
+            }
             Ok(Event::Init | Event::InitApply(_)) => {}
             Err(error) => warn!(
                 kind = %K::kind(&()),
@@ -204,13 +217,9 @@ where
     }
 }
 
-fn forget<K: Resource>(ctx: &Context, kind: &'static str, object: &K, is_gone: bool) {
-    if is_gone {
-        let ObjectMeta { namespace, name, .. } = object.meta().clone();
-        let key = Key::new(kind, namespace.unwrap_or_default(), name.unwrap_or_default());
-        ctx.reporter.forget(&key);
-        ctx.retries.succeeded(&key);
-    }
+fn forget(ctx: &Context, key: &Key) {
+    ctx.reporter.forget(key);
+    ctx.retries.succeeded(key);
 }
 
 /// Looks at every object that is woken, one look at a time for each.

@@ -4,6 +4,7 @@
 //! passes only rules that hold to its processors, so that one bad rule stops nothing but itself.
 
 pub mod check;
+mod circle;
 pub mod gather;
 mod status;
 

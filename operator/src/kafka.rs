@@ -24,6 +24,13 @@ pub trait Topics: Send + Sync {
     /// Returns those of the named topics that exist, in the order of the names.
     async fn describe(&self, names: &[String]) -> Result<Vec<Topic>, KafkaError>;
 
+    /// Returns the id of the cluster; none when it is not known now, or has none.
+    async fn cluster(&self) -> Option<String>;
+
+    /// Asks whether a topic would be created now, and makes nothing. One that exists would not, however old the metadata is
+    /// that [`Self::describe`] answered from: the broker that decides is asked.
+    async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError>;
+
     /// Makes a change. Creating what is there as wanted and deleting what is gone are no errors.
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError>;
 }

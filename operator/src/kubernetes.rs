@@ -11,6 +11,7 @@ pub mod labels;
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -82,7 +83,17 @@ pub enum ApplyError {
 impl ApplyError {
     /// Returns whether the object changed between the read that a write was decided on and the write.
     pub fn is_conflict(&self) -> bool {
-        self.code() == Some(409)
+        // The apiserver says of an object whose place another has taken that its UID cannot be changed.
+        let is_replaced = || {
+            let details = self.status().and_then(|status| status.details.as_ref());
+            details.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
+        };
+        self.code() == Some(409) || self.code() == Some(422) && is_replaced()
+    }
+
+    /// Returns whether it is not allowed: by the rights of the operator, or by a quota of the namespace.
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
     }
 
     /// Returns whether the apiserver has judged the object itself to be wrong.
@@ -91,10 +102,14 @@ impl ApplyError {
     }
 
     fn code(&self) -> Option<u16> {
+        self.status().map(|status| status.code)
+    }
+
+    fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => {
-                // Only the apiserver's own answers have a code.
-                if let kube::Error::Api(status) = source.as_ref() { Some(status.code) } else { None }
+                // Only the apiserver's own answers have one.
+                if let kube::Error::Api(status) = source.as_ref() { Some(status) } else { None }
             }
             Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
         }
@@ -150,22 +165,33 @@ impl Kubernetes {
     /// Brings an object to the wanted form; writes only where the actual one does not contain it. Returns it as it is then.
     pub async fn apply<K: Child>(&self, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
         let (kind, name) = (K::kind(&()), wanted.name_any());
+        let namespace = wanted.namespace().unwrap_or_default();
         let mut tree = encode(&kind, &name, wanted)?;
-        if let Some(actual) = actual {
+        compare::sign(&mut tree);
+        // What was not there may have been made since, and a forced apply would take it over.
+        let found = if actual.is_none() { self.get::<K>(&namespace, &name).await? } else { None };
+        if let Some(actual) = actual.or(found.as_ref()) {
             check_owner(&kind, wanted, actual)?;
             if compare::contains(&encode(&kind, &name, actual)?, &tree) {
                 return Ok(actual.clone());
             }
+            // One of the same name that took its place is refused as a conflict.
+            tree["metadata"]["uid"] = json!(actual.uid());
         }
         tree["apiVersion"] = json!(K::api_version(&()));
         tree["kind"] = json!(kind);
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let applied = Api::<K>::namespaced(self.client.clone(), &wanted.namespace().unwrap_or_default())
+        let applied = Api::<K>::namespaced(self.client.clone(), &namespace)
             .patch(&name, &parameters, &Patch::Apply(&tree))
             .await
             .map_err(|source| write_error(&kind, &name, source))?;
         self.wrote::<K>(&name);
         Ok(applied)
+    }
+
+    /// Takes a Deployment that has not changed since it was read to no pods.
+    pub async fn stop(&self, deployment: &Deployment) -> Result<(), ApplyError> {
+        self.merge(deployment, json!({"spec": {"replicas": 0}})).await
     }
 
     /// Deletes an object and all that hangs on it; nothing happens when it is gone already.
@@ -191,10 +217,13 @@ impl Kubernetes {
         object: &K,
         finalizers: &[String],
     ) -> Result<(), ApplyError> {
+        self.merge(object, json!({"metadata": {"finalizers": finalizers}})).await
+    }
+
+    /// Changes fields of an object that has not changed since it was read.
+    async fn merge<K: Child>(&self, object: &K, mut patch: Value) -> Result<(), ApplyError> {
         let (kind, name) = (K::kind(&()), object.name_any());
-        let patch = json!({
-            "metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()},
-        });
+        patch["metadata"]["resourceVersion"] = json!(object.resource_version());
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
             .patch(&name, &parameters, &Patch::Merge(&patch))

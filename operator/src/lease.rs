@@ -69,14 +69,16 @@ impl Candidate {
         Self { api: Api::namespaced(client, namespace), identity: identity.into(), duration, seen: None }
     }
 
-    /// Waits until this process holds the Lease. `on_answer` is called whenever the apiserver has answered.
-    pub async fn acquire(&mut self, on_answer: impl Fn()) {
+    /// Waits until this process holds the Lease, and returns since when at the latest: from before it asked. `on_answer` is
+    /// called whenever the apiserver has answered.
+    pub async fn acquire(&mut self, on_answer: impl Fn()) -> Instant {
         loop {
+            let asked = Instant::now();
             match self.step().await {
                 Ok(Step::Create | Step::Take | Step::Renew) => {
                     on_answer();
                     info!(identity = self.identity, "took the lease");
-                    return;
+                    return asked;
                 }
                 Ok(Step::Wait { holder }) => {
                     on_answer();
@@ -88,15 +90,16 @@ impl Candidate {
         }
     }
 
-    /// Renews the Lease until it is lost; returns why.
-    pub async fn hold(&mut self) -> LeaseError {
-        let mut renewed = Instant::now();
+    /// Renews the Lease, held since `renewed`, until it is lost; returns why.
+    pub async fn hold(&mut self, mut renewed: Instant) -> LeaseError {
         let patience = self.duration * 2 / 3;
         loop {
             tokio::time::sleep(self.duration / 5).await;
+            // The reply may take long; the write that others count from came before it.
+            let asked = Instant::now();
             let left = patience.saturating_sub(renewed.elapsed());
             match tokio::time::timeout(left, self.step()).await {
-                Ok(Ok(Step::Renew)) => renewed = Instant::now(),
+                Ok(Ok(Step::Renew)) => renewed = asked,
                 Ok(Ok(Step::Wait { holder })) => return LeaseError::Lost { holder },
                 // The Lease was deleted, or had run out: somebody else may have held it in between.
                 Ok(Ok(Step::Create | Step::Take)) => return LeaseError::Lost { holder: "nobody".into() },

@@ -43,6 +43,10 @@ pub mod telemetry;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
+mod dockerfiles;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod testing;

@@ -45,10 +45,10 @@ async fn main() -> anyhow::Result<()> {
     let server = tokio::spawn(http::serve(listener, metrics.clone(), readiness.clone()));
     let mut candidate =
         Candidate::new(client.clone(), &settings.namespace, &settings.identity, settings.lease_duration);
-    tokio::select! {
-        () = candidate.acquire(|| readiness.reached()) => {}
+    let since = tokio::select! {
+        since = candidate.acquire(|| readiness.reached()) => since,
         () = stop.cancelled() => return Ok(()),
-    }
+    };
     metrics.lead(true);
     let base = context(client.clone(), &settings, &metrics)?;
     let scopes = settings.scopes();
@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "operator started");
     tokio::select! {
         _ = futures::future::join_all(work) => {}
-        lost = candidate.hold() => {
+        lost = candidate.hold(since) => {
             metrics.lead(false);
             error!(error = %Chain(&lost), "lost the lease");
             bail!(lost);

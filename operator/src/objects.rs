@@ -41,6 +41,11 @@ impl fmt::Display for Key {
     }
 }
 
+/// Orders objects by when they were made; of two in one second, the UID decides.
+pub fn age<K: ResourceExt>(object: &K) -> (Option<jiff::Timestamp>, String) {
+    (object.creation_timestamp().map(|time| time.0), object.uid().unwrap_or_default())
+}
+
 /// What a look-up by name found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found<K> {
@@ -114,9 +119,14 @@ impl Stores {
         names
     }
 
+    /// Returns the readable rules of a namespace, by name.
+    pub fn rules_in(&self, namespace: &str) -> Vec<ForwardingRule> {
+        readable_in(&self.rules, namespace)
+    }
+
     /// Returns the readable rules of a namespace that name a pipeline, by name.
     pub fn rules_of(&self, namespace: &str, pipeline: &str) -> Vec<ForwardingRule> {
-        let mut rules = readable_in(&self.rules, namespace);
+        let mut rules = self.rules_in(namespace);
         rules.retain(|rule| rule.spec.pipeline.name == pipeline);
         rules
     }

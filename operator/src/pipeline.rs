@@ -42,13 +42,17 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     }
     let gathered = gather::gather(ctx, pipeline).await?; // (reads everything)
     let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
-    let (plan, applied) = match planned {
+    let (plan, mut applied) = match planned {
         Ok(plan) => {
-            let applied = apply::apply(ctx, &plan, &gathered).await; // (writes)
+            let applied = apply::apply(ctx, &plan, &gathered).await?; // (writes)
             (Some(plan), applied)
         }
         Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
     };
+    if pipeline.spec.suspend && applied.deployment.is_none() {
+        let uid = pipeline.uid().unwrap_or_default();
+        apply::suspend(ctx, &uid, &gathered.children, &mut applied).await?; // (writes)
+    }
     let now = (ctx.clock)();
     let outcome = status::status(pipeline, &gathered, (plan.as_ref(), &applied), now); // (pure)
     let key = Key::of(KIND, pipeline);

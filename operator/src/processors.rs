@@ -79,7 +79,8 @@ impl HttpReports {
     }
 }
 
-/// Lists the pods of a pipeline and asks each, oldest name first.
+/// Lists the pods of a pipeline and asks each, oldest name first. A pod that has ended for good (evicted, for one) may stay
+/// behind for long, and runs nothing: it is left out.
 pub async fn observe(
     kubernetes: &Kubernetes,
     reports: &dyn Reports,
@@ -88,6 +89,7 @@ pub async fn observe(
 ) -> Result<Vec<Processor>, ApplyError> {
     let mut pods: Vec<Pod> = kubernetes.list(namespace, &labels::pod_selector(pipeline)).await?;
     pods.sort_by(|left, right| left.metadata.name.cmp(&right.metadata.name));
+    pods.retain(|pod| !matches!(phase(pod), Some("Failed" | "Succeeded")));
     let asked = pods.into_iter().map(|pod| async move {
         let report = match address(&pod) {
             Some(address) => reports.ask(address).await,
@@ -100,9 +102,12 @@ pub async fn observe(
 
 /// Returns the address of a pod that runs.
 fn address(pod: &Pod) -> Option<IpAddr> {
-    let status = pod.status.as_ref()?;
-    if status.phase.as_deref() != Some("Running") || pod.metadata.deletion_timestamp.is_some() {
+    if phase(pod) != Some("Running") || pod.metadata.deletion_timestamp.is_some() {
         return None;
     }
-    status.pod_ip.as_ref()?.parse().ok()
+    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
+}
+
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
 }

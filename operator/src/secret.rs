@@ -15,6 +15,8 @@ use crate::kubernetes::{ApplyError, Kubernetes};
 pub enum SecretValue {
     /// No Secret of that name.
     NoSecret,
+    /// The operator may not read it.
+    Forbidden,
     /// The Secret has no such key.
     NoKey,
     /// The value.
@@ -25,6 +27,7 @@ impl std::fmt::Debug for SecretValue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::NoSecret => "NoSecret",
+            Self::Forbidden => "Forbidden",
             Self::NoKey => "NoKey",
             Self::Value(_) => "Value(…)",
         })
@@ -37,8 +40,11 @@ pub async fn read(
     namespace: &str,
     reference: &SecretKeyReference,
 ) -> Result<SecretValue, ApplyError> {
-    let Some(secret) = kubernetes.get::<Secret>(namespace, &reference.name).await? else {
-        return Ok(SecretValue::NoSecret);
+    let secret = match kubernetes.get::<Secret>(namespace, &reference.name).await {
+        Ok(Some(secret)) => secret,
+        Ok(None) => return Ok(SecretValue::NoSecret),
+        Err(error) if error.is_forbidden() => return Ok(SecretValue::Forbidden),
+        Err(error) => return Err(error),
     };
     let value = secret.data.and_then(|mut data| data.remove(&reference.key));
     Ok(value.map_or(SecretValue::NoKey, |value| SecretValue::Value(value.0)))
@@ -58,6 +64,12 @@ pub fn value_of<'a>(
             Reason::SecretNotFound,
             format!(
                 "Secret `{name}` does not exist; create it: kubectl -n {namespace} create secret generic {name} --from-literal={key}={example}"
+            ),
+        )),
+        SecretValue::Forbidden => Err(Fault::dependency(
+            Reason::SecretNotFound,
+            format!(
+                "the operator may not read Secret `{name}`; the platform team grants it `get` on the Secrets of namespace `{namespace}`"
             ),
         )),
         SecretValue::NoKey => Err(Fault::dependency(

@@ -39,6 +39,13 @@ pub struct Settings {
     /// When the processor's image is pulled: `Always`, `IfNotPresent` or `Never`.
     #[arg(long, env = "TRIBUTARY_PROCESSOR_IMAGE_PULL_POLICY", default_value = "IfNotPresent", value_parser = ["Always", "IfNotPresent", "Never"])]
     pub processor_image_pull_policy: String,
+    /// A Secret of each pipeline's own namespace with which the processor's image is pulled; repeat, or separate by commas.
+    #[arg(
+        long = "processor-image-pull-secret",
+        env = "TRIBUTARY_PROCESSOR_IMAGE_PULL_SECRETS",
+        value_delimiter = ','
+    )]
+    pub processor_image_pull_secrets: Vec<String>,
     /// How often drift in Kafka and ClickHouse is looked for.
     #[arg(long, env = "TRIBUTARY_RESYNC", default_value = "60s", value_parser = duration)]
     pub resync: Duration,

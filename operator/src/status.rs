@@ -148,4 +148,6 @@ fn joined(faults: &[Fault]) -> String {
 }
 
 #[cfg(test)]
+mod kstatus;
+#[cfg(test)]
 mod tests;

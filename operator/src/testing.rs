@@ -60,7 +60,7 @@ pub(crate) fn noon() -> Timestamp {
 }
 
 pub(crate) fn settings() -> Settings {
-    let connection = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/connection");
+    let connection = concat!(env!("TRIBUTARY_REPOSITORY"), "operator/cases/connection");
     Settings::parse_from([
         "operator",
         "--kafka-bootstrap",
@@ -186,6 +186,29 @@ impl Fixture {
                 )
             })
             .collect()
+    }
+
+    /// Returns what kstatus (`kubectl wait`, Flux, Argo CD) reads from an object of namespace `shop`, by the algorithm of
+    /// `pkg/kstatus/status/generic.go` in sigs.k8s.io/cli-utils, in its order.
+    pub(crate) fn kstatus(&self, plural: &str, name: &str) -> &'static str {
+        let path = format!("/apis/tributary.dev/v1alpha1/namespaces/shop/{plural}/{name}");
+        let object = self.cluster.get(&path).unwrap();
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let find = |kind: &str| conditions.iter().find(|condition| condition["type"] == kind);
+        let is_true = |kind: &str| find(kind).is_some_and(|condition| condition["status"] == "True");
+        // The apiserver fills the CRD's default in.
+        let observed = object["status"]["observedGeneration"].as_i64().unwrap_or(-1);
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            "Terminating"
+        } else if Some(observed) != object["metadata"]["generation"].as_i64() || is_true("Reconciling") {
+            "InProgress"
+        } else if is_true("Stalled") {
+            "Failed"
+        } else if find("Ready").is_some() && !is_true("Ready") {
+            "InProgress"
+        } else {
+            "Current"
+        }
     }
 
     /// Returns the reason of `Ready` of a pipeline of namespace `shop`.

@@ -53,6 +53,11 @@ impl Original {
         }
     }
 
+    /// Returns what its row says about when Kafka got it.
+    pub fn received_at_milliseconds(&self) -> i64 {
+        self.message().record.received_at_milliseconds()
+    }
+
     /// Lends it again.
     pub fn message(&self) -> Message<'_> {
         Message {
@@ -176,6 +181,8 @@ pub struct Batch {
     pub tally: Tally,
     /// Earliest and latest time of its events, milliseconds.
     pub times: Option<(i64, i64)>,
+    /// Earliest and latest time at which Kafka got its records, whatever became of them, milliseconds.
+    pub received: Option<(i64, i64)>,
     /// Set when an intent names the range: an earlier owner of the partition may have written it.
     pub repetition: Option<Repetition>,
     letter_bytes: usize,
@@ -191,22 +198,21 @@ impl Batch {
             letters: Vec::new(),
             tally: Tally::default(),
             times: None,
+            received: None,
             repetition: None,
             letter_bytes: 0,
             opened: now,
         }
     }
 
-    /// Adds the outcome of the record at this offset, which lies behind all before it.
-    pub fn add(&mut self, offset: i64, entry: Entry) {
-        self.range.last = offset;
+    /// Adds the outcome of this record, which lies behind all before it.
+    pub fn add(&mut self, record: &Record<'_>, entry: Entry) {
+        self.range.last = record.position.offset;
+        self.received = Some(stretched(self.received, record.received_at_milliseconds()));
         match entry {
             Entry::Row { event_time } => {
                 self.tally.stored += 1;
-                self.times = Some(match self.times {
-                    None => (event_time, event_time),
-                    Some((earliest, latest)) => (earliest.min(event_time), latest.max(event_time)),
-                });
+                self.times = Some(stretched(self.times, event_time));
             }
             Entry::Filtered => self.tally.filtered += 1,
             Entry::Deduplicated => self.tally.deduplicated += 1,
@@ -249,4 +255,9 @@ impl Batch {
     pub fn opened(&self) -> Instant {
         self.opened
     }
+}
+
+/// Returns the earliest and the latest of some times and one more.
+fn stretched(times: Option<(i64, i64)>, time: i64) -> (i64, i64) {
+    times.map_or((time, time), |(earliest, latest)| (earliest.min(time), latest.max(time)))
 }

@@ -110,7 +110,7 @@ fn payload_of(line: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn every_case_folder_gives_the_rows_and_rejections_that_it_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let folder = Path::new(env!("TRIBUTARY_REPOSITORY")).join("processor/cases");
     let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert!(names.len() >= 20, "the cases are where they belong");

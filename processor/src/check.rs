@@ -46,6 +46,7 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// With the first fault.
+#[inline(never)]
 pub(crate) fn check(
     plan: &Plan,
     hash_key: Option<&HashKey>,
@@ -53,17 +54,18 @@ pub(crate) fn check(
     event: &mut Event,
     checked: &mut Checked,
 ) -> Result<(), Fault> {
-    checked.values.clear();
     checked.elements.clear();
-    for (slot, field) in plan.fields.iter().enumerate() {
-        let value = check_field(field, event.cells[slot], payload, event, &mut checked.elements).map_err(
-            |breach| match (breach, event.noted) {
-                // Fields below something that is no object are missing because of it.
-                (Breach::Missing, Some(fault @ Fault::ObjectExpected { .. })) => fault,
-                (breach, _) => Fault::Field { slot: slot as u16, breach },
-            },
-        )?;
-        checked.values.push(value);
+    // Each is written below; what the event before left is never read.
+    checked.values.resize(plan.fields.len(), Value::Missing);
+    let Event { cells, arena, noted, .. } = event;
+    let mut desk = Desk { payload, arena, elements: &mut checked.elements };
+    let places = plan.fields.iter().zip(cells.iter()).zip(&mut checked.values);
+    for (slot, ((field, cell), value)) in places.enumerate() {
+        desk.check(field, *cell, value).map_err(|breach| match (breach, *noted) {
+            // Fields below something that is no object are missing because of it.
+            (Breach::Missing, Some(fault @ Fault::ObjectExpected { .. })) => fault,
+            (breach, _) => Fault::Field { slot: slot as u16, breach },
+        })?;
     }
     checked.event_id = event_id(plan, payload, event)?;
     checked.event_time = event_time(plan, payload, event)?;
@@ -73,70 +75,69 @@ pub(crate) fn check(
     if !plan.rules.is_empty() {
         check_rules(plan, event.texts(payload), checked)?;
     }
-    for (slot, field) in plan.fields.iter().enumerate() {
-        if field.privacy != Privacy::Plain {
-            conceal(
-                field.privacy,
-                hash_key,
-                payload,
-                event,
-                (&mut checked.values[slot], &mut checked.masked),
-            );
-        }
+    for slot in plan.personal.iter().copied() {
+        let privacy = plan.fields[slot].privacy;
+        conceal(privacy, hash_key, payload, event, (&mut checked.values[slot], &mut checked.masked));
     }
     Ok(())
 }
 
-#[inline]
-fn check_field(
-    field: &FieldPlan,
-    cell: Cell,
-    payload: &str,
-    event: &mut Event,
-    elements: &mut Vec<Value>,
-) -> Result<Value, Breach> {
-    let value = match (field.field_type, cell) {
-        (_, Cell::Missing) if field.required => return Err(Breach::Missing),
-        // Defaults keep the constraints: the schema was refused otherwise.
-        (_, Cell::Missing) => return Ok(stand_in(field, event)),
-        (FieldType::Scalar(_), cell) => field.target.convert(cell, event.texts(payload))?,
-        (FieldType::Array(_), Cell::Array(span)) => list(&field.target, span, payload, event, elements)?,
-        (FieldType::Json, Cell::Object(span)) => Value::Json(span),
-        (FieldType::Array(_) | FieldType::Json, cell) => return Err(wrong_type(cell)),
-    };
-    field.rules.check(value, event.texts(payload))?;
-    Ok(value)
+/// Where the fields of one event are checked.
+struct Desk<'a> {
+    payload: &'a str,
+    arena: &'a mut String,
+    elements: &'a mut Vec<Value>,
 }
 
-fn stand_in(field: &FieldPlan, event: &mut Event) -> Value {
-    match &field.default {
-        Stand::None => Value::Missing,
-        Stand::Value(value) => *value,
-        Stand::Text(text) => Value::Text(keep(&mut event.arena, text)),
+impl Desk<'_> {
+    /// Writes the value into its place: handing it through calls would copy it twice, for every field of every event.
+    #[inline(always)]
+    fn check(&mut self, field: &FieldPlan, cell: Cell, value: &mut Value) -> Result<(), Breach> {
+        match (field.field_type, cell) {
+            (_, Cell::Missing) => {
+                *value = self.missing(field)?;
+                return Ok(());
+            }
+            (FieldType::Scalar(_), cell) => field.target.convert(cell, self.texts(), value)?,
+            (FieldType::Array(_), Cell::Array(span)) => *value = self.list(&field.target, span)?,
+            (FieldType::Json, Cell::Object(span)) => *value = Value::Json(span),
+            (FieldType::Array(_) | FieldType::Json, cell) => return Err(wrong_type(cell)),
+        }
+        field.rules.check(value, self.texts())
     }
-}
 
-/// Steps over the text of an array again, which is known to be JSON, and converts its elements.
-fn list(
-    target: &Target,
-    array: Span,
-    payload: &str,
-    event: &mut Event,
-    elements: &mut Vec<Value>,
-) -> Result<Value, Breach> {
-    let first = elements.len();
-    let mut scanner = Scanner::new(payload, &mut event.arena);
-    scanner.go_to(array.start() + 1);
-    while scanner.peek() != b']' {
-        // The array was stepped over once, so nothing ends the scan here.
-        let Ok(cell) = scanner.cell(None) else { break };
-        let value = target.convert(cell, scanner.texts()).map_err(Breach::of_element)?;
-        elements.push(value);
-        if scanner.peek() == b',' {
-            scanner.step();
+    fn texts(&self) -> Texts<'_> {
+        Texts { payload: self.payload, arena: self.arena }
+    }
+
+    /// What stands in for a field that the event lacks. Defaults keep the constraints: the schema was refused otherwise.
+    fn missing(&mut self, field: &FieldPlan) -> Result<Value, Breach> {
+        match &field.default {
+            _ if field.required => Err(Breach::Missing),
+            Stand::None => Ok(Value::Missing),
+            Stand::Value(value) => Ok(*value),
+            Stand::Text(text) => Ok(Value::Text(keep(self.arena, text))),
         }
     }
-    Ok(Value::List(first as u32, elements.len() as u32))
+
+    /// Steps over the text of an array again, which is known to be JSON, and converts its elements.
+    fn list(&mut self, target: &Target, array: Span) -> Result<Value, Breach> {
+        let first = self.elements.len();
+        let mut scanner = Scanner::new(self.payload, self.arena);
+        scanner.go_to(array.start() + 1);
+        while scanner.peek() != b']' {
+            // The array was stepped over once, so nothing ends the scan here.
+            let Ok(cell) = scanner.cell(None) else { break };
+            self.elements.push(Value::Missing);
+            if let Some(element) = self.elements.last_mut() {
+                target.convert(cell, scanner.texts(), element).map_err(Breach::of_element)?;
+            }
+            if scanner.peek() == b',' {
+                scanner.step();
+            }
+        }
+        Ok(Value::List(first as u32, self.elements.len() as u32))
+    }
 }
 
 /// The first of the envelope's places that holds a value.
@@ -160,7 +161,8 @@ fn event_id(plan: &Plan, payload: &str, event: &Event) -> Result<Option<Span>, F
 fn event_time(plan: &Plan, payload: &str, event: &Event) -> Result<Option<i64>, Fault> {
     let Some((slot, cell)) = first_cell(&plan.time_slots, event) else { return Ok(None) };
     let target = Target::new(ScalarType::DateTime64 { precision: 3 }, true);
-    let value = target.convert(cell, event.texts(payload)).map_err(|breach| Fault::Field { slot, breach })?;
+    let mut value = Value::Missing;
+    target.convert(cell, event.texts(payload), &mut value).map_err(|breach| Fault::Field { slot, breach })?;
     let Value::Time(milliseconds) = value else {
         return Err(Fault::Field { slot, breach: wrong_type(cell) });
     };

@@ -33,6 +33,8 @@ pub struct Rows {
     buffers: Vec<Buffer>,
     n_rows: usize,
     n_bytes: usize,
+    /// Bytes of a row without a text, whichever columns its event has: missing values take room too.
+    row_bytes: usize,
     /// JSON of one row while it is made.
     pub(crate) scratch: Vec<u8>,
 }
@@ -41,12 +43,9 @@ impl Rows {
     /// Starts without rows.
     pub(crate) fn new(columns: &[Column]) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        Self {
-            buffers: columns.iter().map(Buffer::new).collect(),
-            n_rows: 0,
-            n_bytes: 0,
-            scratch: Vec::new(),
-        }
+        let buffers: Vec<_> = columns.iter().map(Buffer::new).collect();
+        let row_bytes = buffers.iter().map(Buffer::missing_bytes).sum();
+        Self { buffers, n_rows: 0, n_bytes: 0, row_bytes, scratch: Vec::new() }
     }
 
     /// Number of rows.
@@ -80,6 +79,7 @@ impl Rows {
     }
 
     /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
+    #[inline(never)]
     pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
         let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         out.reserve(self.n_bytes + self.n_bytes / 8);
@@ -99,7 +99,7 @@ impl Rows {
     }
 
     /// The column of an index, filled up to the row that is being added.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn column(&mut self, index: usize) -> &mut Buffer {
         let buffer = &mut self.buffers[index];
         buffer.pad(self.n_rows);
@@ -111,10 +111,10 @@ impl Rows {
         self.buffers.len()
     }
 
-    /// Ends the row that was being added.
-    pub(crate) fn end_row(&mut self, n_bytes: usize) {
+    /// Ends the row that was being added; `n_more_bytes` are those of its texts and array elements.
+    pub(crate) fn end_row(&mut self, n_more_bytes: usize) {
         self.n_rows += 1;
-        self.n_bytes += n_bytes;
+        self.n_bytes += self.row_bytes + n_more_bytes;
         debug_assert!(self.buffers.iter().all(|buffer| buffer.n_rows() <= self.n_rows));
     }
 }

@@ -11,12 +11,14 @@ pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod trie;
 
+use std::cell::Cell as Memory;
+
 use crds::event_schema::UnknownFields;
 
 use crate::check::fault::{Breach, Fault, RecordFault};
 use scanner::{Captures, Cell, Halt, Scanner, Stop, path_hash};
 use text::{Span, Texts};
-use trie::{BEFORE_FIRST, Trie};
+use trie::{Entry, Trie};
 
 /// A field that the schema does not name.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +68,7 @@ impl Event {
 /// How a record is walked.
 pub(crate) struct Walk<'t> {
     /// The known keys.
-    pub(crate) trie: &'t mut Trie,
+    pub(crate) trie: &'t Trie,
     /// Number of slots that the trie's entries fill.
     pub(crate) n_slots: usize,
     /// What happens to other keys.
@@ -80,11 +82,15 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// When the record is not a JSON object, or nested too deep. What concerns single fields is noted in the event.
-    pub(crate) fn decode(&mut self, payload: &str, event: &mut Event) -> Result<(), Fault> {
+    // The door of this room, for `make counts` and profilers; as those of check, map, encode and explain.
+    #[inline(never)]
+    pub(crate) fn decode(&self, payload: &str, event: &mut Event) -> Result<(), Fault> {
         event.clear(self.n_slots, self.trie.nodes.len());
         let Event { cells, captured, arena, noted, entered, captures } = event;
         let scanner = Scanner::new(payload, arena);
-        let mut decoder = Decoder { scanner, walk: self, cells, captured, noted, entered, captures };
+        let Self { trie, unknown, until, .. } = *self;
+        let mut decoder =
+            Decoder { scanner, trie, unknown, until, cells, captured, noted, entered, captures };
         let walked = decoder.record().map_err(|Stop| decoder.scanner.halt());
         match walked {
             Ok(()) => {}
@@ -121,9 +127,11 @@ fn given_twice(paths: &mut [(u64, u32)], captured: &[Captured]) -> Option<Fault>
     })
 }
 
-struct Decoder<'a, 'e, 'w, 't> {
+struct Decoder<'a, 'e, 't> {
     scanner: Scanner<'a, 'e>,
-    walk: &'w mut Walk<'t>,
+    trie: &'t Trie,
+    unknown: UnknownFields,
+    until: Option<u16>,
     cells: &'e mut [Cell],
     captured: &'e mut Vec<Captured>,
     noted: &'e mut Option<Fault>,
@@ -131,7 +139,7 @@ struct Decoder<'a, 'e, 'w, 't> {
     captures: &'e mut Captures,
 }
 
-impl Decoder<'_, '_, '_, '_> {
+impl<'t> Decoder<'_, '_, 't> {
     fn record(&mut self) -> Result<(), Stop> {
         let is_object = self.scanner.peek() == b'{';
         if is_object {
@@ -146,18 +154,28 @@ impl Decoder<'_, '_, '_, '_> {
 
     /// Walks an object whose brace is next.
     fn object(&mut self, node: u16) -> Result<(), Stop> {
+        let here = &self.trie.nodes[usize::from(node)];
         self.scanner.descend()?;
         if self.scanner.peek() == b'}' {
             self.scanner.ascend();
             return Ok(());
         }
-        let mut previous = BEFORE_FIRST;
+        // Where this object remembers which entry is likely next.
+        let mut memory = &here.first;
         loop {
             if self.scanner.peek() != b'"' {
                 return Err(self.scanner.broken("a field name"));
             }
             self.scanner.step();
-            previous = self.member(node, previous)?;
+            let entry = match here.entries.get(usize::from(memory.get())) {
+                Some(entry) if self.scanner.step_over_key(&entry.key) => Some(entry),
+                _ => self.unlikely(node, memory)?,
+            };
+            if let Some(entry) = entry {
+                memory = &entry.follower;
+                self.scanner.colon()?;
+                self.known(entry)?;
+            }
             match self.scanner.peek() {
                 b',' => self.scanner.step(),
                 b'}' => {
@@ -169,62 +187,56 @@ impl Decoder<'_, '_, '_, '_> {
         }
     }
 
-    /// Walks a key behind its opening quote, and its value; returns the last known entry.
-    #[inline]
-    fn member(&mut self, node: u16, previous: u16) -> Result<u16, Stop> {
-        let here = &mut self.walk.trie.nodes[usize::from(node)];
-        let likely = here.likely(previous);
-        if let Some(entry) = here.entries.get(usize::from(likely))
-            && self.scanner.step_over(entry.quoted())
-        {
-            self.scanner.colon()?;
-            self.known(node, likely)?;
-            return Ok(likely);
-        }
+    /// Steps over a key that was not foreseen: one that is known is remembered, an unknown one is done with together with its value.
+    fn unlikely(&mut self, node: u16, memory: &Memory<u16>) -> Result<Option<&'t Entry>, Stop> {
+        let here = &self.trie.nodes[usize::from(node)];
         let key = self.scanner.string()?;
-        let found = here.find(self.scanner.get(key).as_bytes());
-        self.scanner.colon()?;
-        let Some(entry) = found else {
+        let Some(index) = here.find(self.scanner.get(key).as_bytes()) else {
+            self.scanner.colon()?;
             self.unknown(node, key)?;
-            return Ok(previous);
+            return Ok(None);
         };
-        here.learn(previous, entry);
-        self.known(node, entry)?;
-        Ok(entry)
+        memory.set(index);
+        Ok(here.entries.get(usize::from(index)))
     }
 
-    #[inline]
-    fn known(&mut self, node: u16, index: u16) -> Result<(), Stop> {
-        let entry = &self.walk.trie.nodes[usize::from(node)].entries[usize::from(index)];
+    /// Walks the value of a known key.
+    #[inline(always)]
+    fn known(&mut self, entry: &'t Entry) -> Result<(), Stop> {
+        let Some(slot) = entry.only_slot else { return self.known_with_more(entry) };
+        let cell = self.scanner.cell(None)?;
+        if cell == Cell::Missing { Ok(()) } else { self.fill(slot, cell) }
+    }
+
+    /// The same where the value is an object with fields, goes into a JSON column, or fills several slots.
+    fn known_with_more(&mut self, entry: &'t Entry) -> Result<(), Stop> {
         let cell = match entry.child {
-            _ if entry.is_json => self.json(node, index)?,
+            _ if entry.is_json => self.json(entry)?,
             Some(child) if self.scanner.peek() == b'{' => return self.child(child),
             _ => self.scanner.cell(None)?,
         };
         if cell == Cell::Missing {
             return Ok(());
         }
-        let entry = &self.walk.trie.nodes[usize::from(node)].entries[usize::from(index)];
         if let (Some(child), true) = (entry.child, entry.slots.is_empty()) {
             self.noted.get_or_insert(Fault::ObjectExpected { node: child });
         }
-        for slot in &entry.slots {
-            let place = &mut self.cells[usize::from(*slot)];
-            if *place == Cell::Missing {
-                *place = cell;
-            } else {
-                self.noted.get_or_insert(Fault::Field { slot: *slot, breach: Breach::Duplicate });
-            }
-            if self.walk.until == Some(*slot) {
-                return Err(self.scanner.stop(Halt::Found));
-            }
+        entry.slots.iter().try_for_each(|slot| self.fill(*slot, cell))
+    }
+
+    #[inline]
+    fn fill(&mut self, slot: u16, cell: Cell) -> Result<(), Stop> {
+        let place = &mut self.cells[usize::from(slot)];
+        if matches!(place, Cell::Missing) {
+            *place = cell;
+        } else {
+            self.noted.get_or_insert(Fault::Field { slot, breach: Breach::Duplicate });
         }
-        Ok(())
+        if self.until == Some(slot) { Err(self.scanner.stop(Halt::Found)) } else { Ok(()) }
     }
 
     /// Walks a value for a JSON column; the envelope may have places inside it.
-    fn json(&mut self, node: u16, index: u16) -> Result<Cell, Stop> {
-        let entry = &self.walk.trie.nodes[usize::from(node)].entries[usize::from(index)];
+    fn json(&mut self, entry: &'t Entry) -> Result<Cell, Stop> {
         let (child, slot) = (entry.child, entry.slots.first().copied().unwrap_or_default());
         self.captures.oversized = false;
         self.captures.owner = u32::from(slot);
@@ -236,9 +248,9 @@ impl Decoder<'_, '_, '_, '_> {
         }
         if let (Some(child), Cell::Object(_)) = (child, cell) {
             self.scanner.go_to(start);
-            let unknown = std::mem::replace(&mut self.walk.unknown, UnknownFields::Drop);
+            let unknown = std::mem::replace(&mut self.unknown, UnknownFields::Drop);
             let walked = self.child(child);
-            self.walk.unknown = unknown;
+            self.unknown = unknown;
             walked?;
         }
         Ok(cell)
@@ -252,7 +264,7 @@ impl Decoder<'_, '_, '_, '_> {
     }
 
     fn unknown(&mut self, node: u16, key: Span) -> Result<(), Stop> {
-        match self.walk.unknown {
+        match self.unknown {
             UnknownFields::Drop => self.scanner.skip(None),
             UnknownFields::Reject => {
                 if self.scanner.peek() != b'n' {
@@ -267,7 +279,7 @@ impl Decoder<'_, '_, '_, '_> {
     fn capture(&mut self, node: u16, key: Span) -> Result<(), Stop> {
         let is_null = self.scanner.peek() == b'n';
         let start = self.scanner.at();
-        let path = path_hash(self.walk.trie.nodes[usize::from(node)].hash, self.scanner.get(key).as_bytes());
+        let path = path_hash(self.trie.nodes[usize::from(node)].hash, self.scanner.get(key).as_bytes());
         self.captures.oversized = false;
         self.captures.owner = CAPTURED + self.captured.len() as u32;
         self.scanner.skip(Some((path, &mut *self.captures)))?;

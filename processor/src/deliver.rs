@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! Whole ─ write ─▶ (verify) ─▶ Letters ─ deliver ─▶ Done
-//!   └ a row is refused ─▶ Split: halves under tokens of their own, until the rows are found; they become letters ─┘
+//!   └ a row is refused ─▶ Split: parts under tokens of their own, until the rows are found; they become letters ─┘
 //! ```
 //!
 //! In: a [`Job`] whose intent is committed. Out: how the try ended; the job keeps how far it came, so the next try goes on there.
 //! `verify` asks the table which rows of the range it has. It runs when an insert was repeated after a fault (a server that dies may
-//! know a token whose rows it lost) and when other schemas made the rows the first time; what is missing is written under a token of
-//! its own.
+//! know a token whose rows it lost) and when other schemas made the rows the first time; what is missing is planned as parts under
+//! tokens of their own. A look at the table may take longer than the intent is valid, so nothing is written in the same try.
 //! Dead letters are produced after the insert and before the range is acknowledged: a crash in between repeats them, so a dead letter
 //! is delivered at least once and carries its position.
 //! Not here: waiting, and the question whether the partition is still ours: a try does not begin a write [`VALID_FOR`] after the intent
@@ -20,13 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crds::conditions::Reason;
-use crds::rejection::RejectionReason;
 
-use crate::batch::{Batch, Letter, Original};
+use crate::batch::Batch;
 use crate::position::Range;
-use crate::record::{Position, Rejected};
 use crate::retry::Verdict;
 use crate::sink::{DeadLetters, Originals, Question, Sink, SinkError, Write};
+
+mod parts;
+
+pub use parts::Parts;
+use parts::{rest, split};
 
 /// How long a committed intent proves that the partition is ours. With the insert timeout it stays below the session timeout.
 pub const VALID_FOR: Duration = Duration::from_secs(4);
@@ -63,17 +66,10 @@ pub struct Job {
 pub enum Plan {
     /// All rows as one block.
     Whole,
-    /// Parts that the table lacks: an earlier owner wrote some, of rows that other schemas made.
+    /// What the table lacks: an earlier owner wrote some parts. Those have tokens of their own, so only the table knows which.
     Rest,
-    /// Parts, because the server refuses a row.
-    Split {
-        /// Parts that are not written yet.
-        parts: Vec<Rows<usize>>,
-        /// Rows that the server refuses.
-        refused: Vec<usize>,
-        /// Whether an earlier owner wrote some of the parts.
-        resumed: bool,
-    },
+    /// Parts, because the server refuses a row, or because the table lacks some.
+    Split(Parts),
     /// Dead letters only.
     Letters,
 }
@@ -109,14 +105,6 @@ enum Stop {
     Short(End),
 }
 
-impl Plan {
-    /// Returns the plan of writing rows in parts, which begins with one part of all.
-    #[expect(clippy::single_range_in_vec_init, reason = "a list of parts, and this is the first")]
-    pub fn split(n_rows: usize, resumed: bool) -> Self {
-        Self::Split { parts: vec![0..n_rows], refused: Vec::new(), resumed }
-    }
-}
-
 impl From<SinkError> for Stop {
     fn from(error: SinkError) -> Self {
         Self::Fault(error)
@@ -128,7 +116,7 @@ pub async fn deliver<S: Sink, D: DeadLetters, O: Originals>(job: &mut Job, sinks
     let tried = match job.plan {
         Plan::Whole => whole(job, &sinks.rows).await,
         Plan::Rest => rest(job, sinks).await,
-        Plan::Split { .. } => split(job, sinks).await,
+        Plan::Split(_) => split(job, sinks).await,
         Plan::Letters => Ok(()),
     };
     let result = match tried {
@@ -184,20 +172,14 @@ async fn write<S: Sink>(job: &mut Job, sink: &S, token: &str, part: Rows<usize>)
     Ok(written?)
 }
 
-/// Looks for rows of the range that the table lacks, and writes them.
+/// Looks for rows of the range that the table lacks, and plans to write them.
 async fn verify<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(), Stop> {
     let reconcile = job.batch.repetition.is_some_and(|repetition| repetition.reconcile);
-    let times = if reconcile { None } else { job.batch.times };
+    let times = times(job);
     let mut present = sink.stored(question(job, job.batch.range, times)).await?;
     if !missing(job, &present, refused).is_empty() {
         tokio::time::sleep(SECOND_LOOK).await;
         present = sink.stored(question(job, job.batch.range, times)).await?;
-    }
-    for part in missing(job, &present, refused) {
-        let range = offsets(job, &part);
-        tracing::warn!(partition = job.partition, %range, "the table lacks rows whose token it knows; writing them again");
-        let token = format!("{}+{range}", job.token);
-        write(job, sink, &token, part).await.map_err(never_split)?;
     }
     if reconcile {
         let Batch { letters, tally, .. } = &mut job.batch;
@@ -211,15 +193,27 @@ async fn verify<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(
         });
     }
     job.verify = false;
-    Ok(())
+    let parts = missing(job, &present, refused);
+    if parts.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(
+        partition = job.partition,
+        range = %job.batch.range,
+        n_parts = parts.len(),
+        "the table lacks rows whose token it knows; writing them again"
+    );
+    Err(plan_parts(
+        job,
+        Parts { again: true, is_any_taken: true, refused: refused.to_vec(), ..Parts::new(parts) },
+    ))
 }
 
 /// Returns the runs of rows that are not among the offsets.
 fn missing(job: &Job, present: &[i64], refused: &[usize]) -> Vec<Rows<usize>> {
     let mut runs: Vec<Rows<usize>> = Vec::new();
     for row in 0..job.batch.rows.n_rows() {
-        let offset = job.batch.rows.position_of(row).offset;
-        if refused.contains(&row) || present.binary_search(&offset).is_ok() {
+        if refused.contains(&row) || is_present(job, present, row) {
             continue;
         }
         match runs.last_mut() {
@@ -230,97 +224,24 @@ fn missing(job: &Job, present: &[i64], refused: &[usize]) -> Vec<Rows<usize>> {
     runs
 }
 
-/// Plans the parts that the table lacks, and writes them.
-async fn rest<S: Sink, D: DeadLetters, O: Originals>(
-    job: &mut Job,
-    sinks: &Sinks<S, D, O>,
-) -> Result<(), Stop> {
-    let present = sinks.rows.stored(question(job, job.batch.range, None)).await?;
-    job.plan = Plan::Split { parts: missing(job, &present, &[]), refused: Vec::new(), resumed: true };
-    split(job, sinks).await
+/// Makes parts the plan. The intent is confirmed before the first of them is written, and says that there are parts.
+fn plan_parts(job: &mut Job, parts: Parts) -> Stop {
+    job.plan = Plan::Split(parts);
+    Stop::Short(End::Expired)
 }
 
-async fn split<S: Sink, D: DeadLetters, O: Originals>(
-    job: &mut Job,
-    sinks: &Sinks<S, D, O>,
-) -> Result<(), Stop> {
-    loop {
-        let Plan::Split { parts, resumed, .. } = &mut job.plan else { return Ok(()) };
-        let (Some(part), resumed) = (parts.pop(), *resumed) else { break };
-        if let Err(stop) = split_part(job, &sinks.rows, part.clone(), resumed).await {
-            if let Plan::Split { parts, .. } = &mut job.plan {
-                parts.push(part);
-            }
-            return Err(stop);
-        }
-    }
-    let Plan::Split { refused, .. } = &job.plan else { return Ok(()) };
-    let refused = refused.clone();
-    if job.verify {
-        verify(job, &sinks.rows, &refused).await?;
-    }
-    for row in refused {
-        let letter = refused_letter(job.batch.rows.position_of(row), &sinks.originals).await?;
-        job.batch.tally.stored = job.batch.tally.stored.saturating_sub(1);
-        job.batch.tally.reject(RejectionReason::RowRefused);
-        job.batch.letters.push(letter);
-        if let Plan::Split { refused, .. } = &mut job.plan {
-            refused.retain(|other| *other != row);
-        }
-    }
-    Ok(())
-}
-
-async fn split_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>, resumed: bool) -> Result<(), Stop> {
-    let range = offsets(job, &part);
-    let token = format!("{}/{range}", job.token);
-    let error = match write(job, sink, &token, part.clone()).await {
-        Ok(()) => return Ok(()),
-        Err(Stop::Fault(error)) if error.verdict == Verdict::RowRefused => error,
-        Err(stop) => return Err(stop),
-    };
-    // A view that refuses leaves its table's rows behind; to write them again in halves would double them.
-    let times = job.batch.times;
-    let n_present = sink.stored(question(job, range, times)).await?.len();
-    if n_present > 0 && (!resumed || n_present >= part.len()) {
-        return Err(Stop::Fault(view_refuses(error)));
-    }
-    let Plan::Split { parts, refused, .. } = &mut job.plan else { return Ok(()) };
-    if part.len() == 1 {
-        refused.push(part.start);
-    } else {
-        let middle = part.start + part.len() / 2;
-        parts.push(middle..part.end);
-        parts.push(part.start..middle);
-    }
-    Ok(())
-}
-
-async fn refused_letter<O: Originals>(position: Position, originals: &O) -> Result<Letter, SinkError> {
-    let found = originals.fetch(position).await?;
-    let is_gone = found.is_none();
-    let original = found.unwrap_or(Original {
-        position,
-        timestamp_milliseconds: 0,
-        key: None,
-        payload: None,
-        headers: Vec::new(),
-    });
-    let mut message = "ClickHouse refuses this row; its log names the cause".to_owned();
-    if is_gone {
-        message.push_str(". The record is not in the topic any more, so its bytes are missing here");
-    }
-    let rejected = Rejected {
-        reason: RejectionReason::RowRefused,
-        field: String::new(),
-        schema: String::new(),
-        message,
-    };
-    Ok(Letter { original, rejected })
+fn is_present(job: &Job, present: &[i64], row: usize) -> bool {
+    present.binary_search(&job.batch.rows.position_of(row).offset).is_ok()
 }
 
 fn question(job: &Job, range: Range, times: Option<(i64, i64)>) -> Question {
-    Question { partition: job.partition, range, times }
+    Question { partition: job.partition, range, times, received: job.batch.received }
+}
+
+/// Returns the times of the rows' events; other schemas may have given them others.
+fn times(job: &Job) -> Option<(i64, i64)> {
+    let reconcile = job.batch.repetition.is_some_and(|repetition| repetition.reconcile);
+    job.batch.times.filter(|_| !reconcile)
 }
 
 fn offsets(job: &Job, part: &Rows<usize>) -> Range {
@@ -338,13 +259,4 @@ fn view_refuses(error: SinkError) -> SinkError {
         ),
         source: error.source,
     }
-}
-
-fn never_split(mut stop: Stop) -> Stop {
-    if let Stop::Fault(error) = &mut stop
-        && error.verdict == Verdict::RowRefused
-    {
-        error.verdict = Verdict::Stop;
-    }
-    stop
 }

@@ -13,8 +13,8 @@
 //! 3. the next intent of the partition acknowledges it; a partition that falls idle is acknowledged plainly;
 //! 4. a new owner repeats the range of an intent exactly (`flow/assignment.rs`).
 //!
-//! Memory: everything not written yet is bounded by twice `batch.maxBytes`; above it, reading stops, at first by not polling, then by
-//! pausing the partitions while polls go on.
+//! Memory: what is read and not written yet is bounded by twice `batch.maxBytes`, as far as `columns.rs` counts it, one poll, and one range
+//! that must be repeated whole; above it, reading stops (`flow/reading.rs`). The event ids of the window come on top (`deduplicate.rs`).
 //! Not here: what a row is (`line.rs`), what an insert is (`deliver.rs`, `sink/`).
 
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crds::stream_config::StreamConfig;
 
 use crate::batch::Limits;
 use crate::flow::intake::Intake;
+use crate::flow::reading::Reading;
 use crate::flow::writer::Writer;
 use crate::intent::Tokens;
 use crate::metrics::Metrics;
@@ -35,8 +36,10 @@ use crate::source::{Source, SourceError};
 
 mod assignment;
 mod caution;
+mod held;
 mod intake;
 mod partition;
+mod reading;
 mod run;
 pub mod writer;
 mod writing;
@@ -45,8 +48,6 @@ pub use run::{Ended, run};
 
 /// Tries under way at once. One insert fills the server while the next block is encoded.
 const AWAY_AT_ONCE: usize = 2;
-/// How long reading stops without a word to the source, before partitions are paused (and what was fetched is thrown away).
-const PAUSE_AFTER: Duration = Duration::from_millis(500);
 /// How often the ends of partitions are asked for.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -90,7 +91,8 @@ pub struct Flow<S, W> {
     assignments: u64,
     commit_after: Option<Instant>,
     over_since: Option<Instant>,
-    is_paused: bool,
+    loading_since: Option<Instant>,
+    reading: Reading,
     lag_at: Instant,
     lag_next: usize,
     untaken_since: Option<Instant>,
@@ -132,7 +134,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             assignments: 0,
             commit_after: None,
             over_since: None,
-            is_paused: false,
+            loading_since: None,
+            reading: Reading::All,
             lag_at: now,
             lag_next: 0,
             untaken_since: None,
@@ -156,41 +159,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.measure(now);
         self.read(now, wait);
         self.broken.take().map_or(Ok(()), Err)
-    }
-
-    /// Reads, unless more is kept than may be kept.
-    fn read(&mut self, now: Instant, wait: Duration) {
-        let is_over = self.intake.n_bytes() >= self.intake.limits.max_bytes.saturating_mul(2);
-        let over_since = if is_over { Some(*self.over_since.get_or_insert(now)) } else { None };
-        self.over_since = over_since;
-        let pause = over_since.is_some_and(|since| now.saturating_duration_since(since) >= PAUSE_AFTER);
-        if is_over && !pause && !self.is_paused {
-            self.receive(now, wait);
-            return;
-        }
-        self.pause(pause || self.intake.is_draining);
-        self.intake.bulk_bytes = 0;
-        if let Err(error) = self.source.poll(wait, &mut self.intake) {
-            self.source_failed(error);
-        }
-        if std::mem::take(&mut self.intake.n_read) > 0 {
-            self.health.read(now);
-        }
-    }
-
-    fn pause(&mut self, pause: bool) {
-        if pause == self.is_paused {
-            return;
-        }
-        let numbers = self.numbers();
-        let done = if pause { self.source.pause(&numbers) } else { self.source.resume(&numbers) };
-        match done {
-            Ok(()) => {
-                self.is_paused = pause;
-                self.health.pause(pause);
-            }
-            Err(error) => self.source_failed(error),
-        }
     }
 
     fn numbers(&mut self) -> Vec<i32> {
@@ -225,8 +193,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let number = numbers[self.lag_next];
         match self.source.ends(number) {
             Ok(ends) => {
+                self.health.source_works();
                 if let Some(partition) = self.intake.partition(number) {
-                    partition.high = ends.high;
+                    partition.measured(ends.high);
                 }
             }
             Err(error) => {
@@ -253,6 +222,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
             partition.held.clear();
             partition.held_bytes = 0;
+            partition.end = None;
         }
     }
 

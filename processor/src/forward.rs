@@ -115,7 +115,7 @@ impl Forwarding {
     ) -> Self {
         let mut forwarding = Self { standings: Vec::new(), threads: Vec::new() };
         for rule in &config.rules {
-            let standing = Arc::new(metrics.standing(&rule.name));
+            let standing = Arc::new(metrics.standing(&rule.name, rule.generation));
             forwarding.standings.push(Arc::clone(&standing));
             let start = Start {
                 config: Arc::clone(config),
@@ -219,7 +219,7 @@ impl<C: Clients> Start<C> {
                 standing: Arc::clone(standing),
                 stop: surroundings.stop.clone(),
             };
-            let beginning = Beginning::new(rule.start, surroundings.clock);
+            let beginning = Beginning::new(rule.start, config.stream.epoch, surroundings.clock);
             let worked = clients.source(&group).and_then(|source| {
                 let parts = (limits, runtime.clone());
                 Rule::new(source, &mut selection, Arc::new(courier), beginning, parts)

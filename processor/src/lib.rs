@@ -31,6 +31,7 @@ pub mod deduplicate;
 pub mod deliver;
 pub mod flow;
 pub mod intent;
+pub mod learn;
 pub mod retry;
 pub mod sink;
 

@@ -5,10 +5,8 @@
 //!    └──────────────── rejected ◀────────┘
 //! ```
 //! In: records of one stream. Out: rows of its table, or a rejection; a pure function of the record and the schema versions.
-//! One line keeps its scratch from record to record: in steady state an accepted event allocates nothing.
+//! One line keeps its scratch from record to record: in steady state an accepted event allocates nothing, but where its schema has rules.
 //! Not here: earlier events (deduplication), batches, sending.
-
-use std::collections::HashMap;
 
 use crds::analytics_pipeline::UnknownEvents;
 use crds::columns::{Column, table_columns};
@@ -17,6 +15,7 @@ use crds::expression::{EvaluationError, Expression};
 use crds::schema::Schema;
 use crds::schema::problems::{Problem, Problems};
 use crds::stream_config::StreamConfig;
+use hashbrown::HashMap;
 
 use crate::check::fault::{Fault, RecordFault};
 use crate::check::plan::Plan;
@@ -25,12 +24,15 @@ use crate::check::{Checked, answer, check, convert, first_cell};
 use crate::columns::Rows;
 use crate::decode::scanner::Cell;
 use crate::decode::text::MAXIMUM_BYTES;
-use crate::decode::time::{FIRST_SECOND, LAST_SECOND, Moment};
+use crate::decode::time::Moment;
 use crate::decode::{Event, Walk};
 use crate::map;
 use crate::map::json::{Source, write_members, write_text};
 use crate::map::shape::Shape;
 use crate::record::{Outcome, Position, Record, Rejected};
+use guess::Guess;
+
+mod guess;
 
 /// Names that the canonical event gives to the envelope.
 const ENVELOPE_NAMES: [&str; 3] = ["event", "event_id", "event_time"];
@@ -49,6 +51,7 @@ pub struct Line {
     event: Event,
     checked: Checked,
     event_id: String,
+    guess: Guess,
 }
 
 impl Line {
@@ -107,6 +110,7 @@ impl Line {
             event: Event::default(),
             checked: Checked::default(),
             event_id: String::new(),
+            guess: Guess::default(),
         })
     }
 
@@ -144,9 +148,15 @@ impl Line {
             Ok(payload) => payload,
             Err(fault) => return Err(self.reject(without_schema, "", fault)),
         };
-        let found = self.find_type(payload).map_err(|fault| self.reject(without_schema, payload, fault))?;
+        let guessed = self.decode_by_guess(payload);
+        let found = match guessed {
+            Some(_) => guessed,
+            None => self.find_type(payload).map_err(|fault| self.reject(without_schema, payload, fault))?,
+        };
         let index = found.unwrap_or(without_schema);
-        self.decode(index, payload).map_err(|fault| self.reject(index, payload, fault))?;
+        if guessed.is_none() {
+            self.decode(index, payload).map_err(|fault| self.reject(index, payload, fault))?;
+        }
         if found.is_none() && self.event.noted.is_none() {
             match self.unknown_events {
                 UnknownEvents::Store => {}
@@ -159,6 +169,7 @@ impl Line {
         check(&self.plans[index], self.hash_key.as_ref(), payload, &mut self.event, &mut self.checked)
             .map_err(|fault| self.reject(index, payload, fault))?;
         self.keep_event_id(payload, record.position);
+        self.guess.learn(found.filter(|index| self.type_stands_late(*index, payload)));
         Ok(Some(Accepted { line: self, plan: &self.plans[index], payload, record: *record }))
     }
 
@@ -173,13 +184,35 @@ impl Line {
         &self.event_id
     }
 
+    /// Decodes by the plan that the event has most likely, and returns it when that is so.
+    fn decode_by_guess(&mut self, payload: &str) -> Option<usize> {
+        let index = self.guess.plan()?;
+        let is_decoded = self.decode(index, payload).is_ok();
+        let found = match first_cell(&self.plans[index].event_slots, &self.event) {
+            Some((_, Cell::Text(span))) => self.types.get(self.event.texts(payload).get(span)),
+            _ => None,
+        };
+        let is_right = is_decoded && found == Some(&index);
+        if !is_right {
+            self.guess.was_wrong();
+        }
+        is_right.then_some(index)
+    }
+
+    fn type_stands_late(&self, index: usize, payload: &str) -> bool {
+        match first_cell(&self.plans[index].event_slots, &self.event) {
+            Some((_, Cell::Text(span))) => span.start() > payload.len() / 8,
+            _ => false,
+        }
+    }
+
     /// Looks for the event type and stops there; returns the plan of its schema, none when no schema describes it.
     fn find_type(&mut self, payload: &str) -> Result<Option<usize>, Fault> {
         let without_schema = self.plans.len() - 1;
-        let plan = &mut self.plans[without_schema];
+        let plan = &self.plans[without_schema];
         let until = Some(plan.event_slots.start);
         let mut walk =
-            Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: UnknownFields::Drop, until };
+            Walk { trie: &plan.trie, n_slots: plan.slots.len(), unknown: UnknownFields::Drop, until };
         walk.decode(payload, &mut self.event)?;
         match first_cell(&plan.event_slots, &self.event) {
             Some((_, Cell::Text(span))) => {
@@ -201,9 +234,8 @@ impl Line {
     }
 
     fn decode(&mut self, index: usize, payload: &str) -> Result<(), Fault> {
-        let plan = &mut self.plans[index];
-        let mut walk =
-            Walk { trie: &mut plan.trie, n_slots: plan.slots.len(), unknown: plan.unknown, until: None };
+        let plan = &self.plans[index];
+        let walk = Walk { trie: &plan.trie, n_slots: plan.slots.len(), unknown: plan.unknown, until: None };
         walk.decode(payload, &mut self.event)
     }
 
@@ -291,7 +323,7 @@ impl Accepted<'_> {
     /// When Kafka got it, milliseconds since 1970, within what a column holds.
     #[must_use]
     pub fn received_at_milliseconds(&self) -> i64 {
-        self.record.timestamp_milliseconds.clamp(FIRST_SECOND * 1000, LAST_SECOND * 1000)
+        self.record.received_at_milliseconds()
     }
 
     /// Appends the canonical event: one JSON object on one line, as it may leave after privacy.

@@ -16,25 +16,23 @@ use crate::decode::text::Texts;
 use crate::line::Accepted;
 use json::{Source, write_compact, write_members};
 
-/// Bytes that the envelope's columns take in a row, without the text of the event id.
-const ENVELOPE_BYTES: usize = 1 + 1 + 8 + 8 + 1 + 4 + 8;
-
 /// Adds the row of an accepted event.
+#[inline(never)]
 pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
     let mut n_bytes = append_envelope(accepted, rows);
     let source = accepted.source();
     let mut scratch = std::mem::take(&mut rows.scratch);
     for (field, value) in source.fields.iter().zip(source.values) {
-        if let (Some(column), false) = (field.column, *value == Value::Missing) {
+        if let (Some(column), false) = (field.column, matches!(value, Value::Missing)) {
             let buffer = rows.column(column);
-            n_bytes += match (field.field_type, *value) {
+            n_bytes += match (field.field_type, value) {
                 (FieldType::Array(scalar), Value::List(from, to)) => {
-                    push_list(buffer, scalar, &source.elements[from as usize..to as usize], source.texts)
+                    push_list(buffer, scalar, &source.elements[*from as usize..*to as usize], source.texts)
                 }
                 (FieldType::Scalar(scalar), value) => push(buffer, scalar, value, source.texts),
                 (FieldType::Json, Value::Json(span)) => {
                     scratch.clear();
-                    write_compact(source.texts.get(span), &mut scratch);
+                    write_compact(source.texts.get(*span), &mut scratch);
                     buffer.push_text(&scratch);
                     scratch.len()
                 }
@@ -55,6 +53,7 @@ pub(crate) fn append(accepted: &Accepted<'_>, rows: &mut Rows) {
     rows.end_row(n_bytes);
 }
 
+/// Adds the envelope; returns the bytes of its texts.
 fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
     let position = accepted.position();
     let event_id = accepted.event_id().as_bytes();
@@ -65,12 +64,12 @@ fn append_envelope(accepted: &Accepted<'_>, rows: &mut Rows) -> usize {
     rows.column(envelope::TOPIC).push_text(accepted.topic().as_bytes());
     rows.column(envelope::PARTITION).push_fixed(position.partition.to_le_bytes());
     rows.column(envelope::OFFSET).push_fixed(position.offset.to_le_bytes());
-    ENVELOPE_BYTES + event_id.len()
+    event_id.len()
 }
 
-/// Adds a value; returns its bytes.
+/// Adds a value; returns the bytes of its text.
 #[inline]
-fn push(buffer: &mut Buffer, scalar: ScalarType, value: Value, texts: Texts<'_>) -> usize {
+fn push(buffer: &mut Buffer, scalar: ScalarType, value: &Value, texts: Texts<'_>) -> usize {
     match Wire::of(scalar, value) {
         Wire::One(bytes) => buffer.push_fixed(bytes),
         Wire::Two(bytes) => buffer.push_fixed(bytes),
@@ -78,18 +77,20 @@ fn push(buffer: &mut Buffer, scalar: ScalarType, value: Value, texts: Texts<'_>)
         Wire::Eight(bytes) => buffer.push_fixed(bytes),
         Wire::Sixteen(bytes) => buffer.push_fixed(bytes),
         Wire::Text(span) => {
-            buffer.push_text(texts.get(span).as_bytes());
-            return span.len() + 1;
+            buffer.push_text(texts.bytes(span));
+            return span.len();
         }
     }
-    8
+    0
 }
 
+/// Adds an array; returns the bytes of its elements.
 fn push_list(buffer: &mut Buffer, scalar: ScalarType, elements: &[Value], texts: Texts<'_>) -> usize {
-    let mut n_bytes = 8;
+    let mut n_bytes = 0;
     for element in elements {
-        n_bytes += 8;
-        match Wire::of(scalar, *element) {
+        // None is wider.
+        n_bytes += 16;
+        match Wire::of(scalar, element) {
             Wire::One(bytes) => buffer.push_element_fixed(bytes),
             Wire::Two(bytes) => buffer.push_element_fixed(bytes),
             Wire::Four(bytes) => buffer.push_element_fixed(bytes),
@@ -97,7 +98,7 @@ fn push_list(buffer: &mut Buffer, scalar: ScalarType, elements: &[Value], texts:
             Wire::Sixteen(bytes) => buffer.push_element_fixed(bytes),
             Wire::Text(span) => {
                 n_bytes += span.len();
-                buffer.push_element_text(texts.get(span).as_bytes());
+                buffer.push_element_text(texts.bytes(span));
             }
         }
     }
@@ -118,8 +119,8 @@ enum Wire {
 impl Wire {
     /// Check has made sure that numbers fit: nothing is cut here.
     #[inline]
-    fn of(scalar: ScalarType, value: Value) -> Self {
-        match value {
+    fn of(scalar: ScalarType, value: &Value) -> Self {
+        match *value {
             Value::Bool(value) => Self::One([u8::from(value)]),
             Value::Integer(number) => Self::of_integer(scalar, number),
             Value::Float(number) if scalar == ScalarType::Float32 => {

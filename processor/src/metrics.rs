@@ -50,6 +50,7 @@ pub struct Metrics {
     lag: Family<Partition, Gauge<i64, AtomicI64>>,
     buffered: Gauge<i64, AtomicI64>,
     lost: Count,
+    from_table: Count,
 }
 
 impl Metrics {
@@ -67,6 +68,7 @@ impl Metrics {
             lag: Family::default(),
             buffered: Gauge::default(),
             lost: Count::default(),
+            from_table: Count::default(),
             registry: std::sync::Mutex::new(Registry::default()),
         };
         registry.register(
@@ -102,15 +104,24 @@ impl Metrics {
             "Memory of records that are read and not yet written",
             metrics.buffered.clone(),
         );
-        registry.register(
-            "records_lost_by_retention",
-            "Records that the topic deleted before they were read",
-            metrics.lost.clone(),
-        );
+        metrics.register_losses(&mut registry);
         for outcome in ["stored", "dead_lettered", "filtered", "deduplicated"] {
             drop(metrics.outcomes.get_or_create(&Outcome { outcome }));
         }
         Self { registry: std::sync::Mutex::new(registry), ..metrics }
+    }
+
+    fn register_losses(&self, registry: &mut Registry) {
+        registry.register(
+            "records_lost_by_retention",
+            "Records that the topic deleted before they were read",
+            self.lost.clone(),
+        );
+        registry.register(
+            "positions_from_table",
+            "Partitions whose position the group had lost; reading went on behind the table's newest row",
+            self.from_table.clone(),
+        );
     }
 
     /// Lets another room register metrics of its own.
@@ -169,6 +180,11 @@ impl Metrics {
     /// Counts records that were deleted before they were read.
     pub fn lost_by_retention(&self, n: i64) {
         self.lost.inc_by(u64::try_from(n).unwrap_or(0));
+    }
+
+    /// Counts a partition whose position was found in the table.
+    pub fn position_from_table(&self) {
+        self.from_table.inc();
     }
 }
 

@@ -6,6 +6,8 @@
 
 use crds::rejection::RejectionReason;
 
+use crate::decode::time::{FIRST_SECOND, LAST_SECOND};
+
 /// Where a record stands in its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
@@ -24,6 +26,14 @@ pub struct Record<'a> {
     pub timestamp_milliseconds: i64,
     /// The bytes of the value; `None` is a tombstone.
     pub payload: Option<&'a [u8]>,
+}
+
+impl Record<'_> {
+    /// When Kafka got it, milliseconds since 1970, within what a column holds.
+    #[must_use]
+    pub fn received_at_milliseconds(&self) -> i64 {
+        self.timestamp_milliseconds.clamp(FIRST_SECOND * 1000, LAST_SECOND * 1000)
+    }
 }
 
 /// Why a record did not become a row. No part of it ever holds the value of a property.

@@ -107,8 +107,8 @@ impl Health {
         state.source = Some(Problem { reason, message, since, is_for_people });
     }
 
-    /// Rows were written.
-    pub fn wrote(&self, _now: Instant) {
+    /// Rows were written, or none wait any more.
+    pub fn wrote(&self) {
         self.state().write = None;
     }
 
@@ -119,6 +119,21 @@ impl Health {
         let is_for_people = error.verdict == Verdict::Stop;
         state.write =
             Some(Problem { reason: error.reason, message: error.to_string(), since, is_for_people });
+    }
+
+    /// The table is asked since then what it has, and has not answered yet.
+    pub fn waits_for_table(&self, since: Instant) {
+        let waits = || {
+            Problem {
+            reason: Reason::ClickHouseUnreachable,
+            message: "ClickHouse was asked which rows and event ids it has of a partition, and has not answered yet; \
+                      records of the partition wait for it"
+                .to_owned(),
+            since,
+            is_for_people: false,
+        }
+        };
+        self.state().write.get_or_insert_with(waits);
     }
 
     /// A partition cannot be read until somebody mends something and the process starts anew.
@@ -237,7 +252,7 @@ mod tests {
         health.write_failed(&failure(Verdict::Retry), now);
         assert!(health.report(now + PATIENCE / 2).ready);
         assert!(!health.report(now + PATIENCE).ready);
-        health.wrote(now);
+        health.wrote();
         assert!(health.report(now + PATIENCE).ready);
         health.write_failed(&failure(Verdict::Stop), now);
         assert_eq!(health.report(now).reason, Some(Reason::ClickHouseAuthFailed));

@@ -10,7 +10,6 @@ use crate::batch::{Letter, Original};
 use crate::columns::Rows;
 use crate::deduplicate::Seen;
 use crate::position::Range;
-use crate::record::Position;
 use crate::retry::Verdict;
 
 pub mod clickhouse;
@@ -52,6 +51,18 @@ pub struct Question {
     pub range: Range,
     /// Earliest and latest time of the events, milliseconds, when it is known: it spares the server most of the table.
     pub times: Option<(i64, i64)>,
+    /// Earliest and latest time at which Kafka got the records, milliseconds: a topic of this name that was deleted left rows at the same
+    /// positions, and those came earlier.
+    pub received: Option<(i64, i64)>,
+}
+
+/// The newest row of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// Its offset.
+    pub offset: i64,
+    /// When Kafka got its record, milliseconds.
+    pub received_at: i64,
 }
 
 /// Where rows go.
@@ -61,6 +72,14 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Returns the offsets of the range that the table has, in rising order.
     fn stored(&self, question: Question) -> impl Future<Output = Result<Vec<i64>, SinkError>> + Send;
+
+    /// Returns the row with the highest offset of the range, among those that Kafka got after a time, if there is one.
+    fn newest(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> impl Future<Output = Result<Option<Newest>, SinkError>> + Send;
 
     /// Learns the event ids that a partition stored before an offset, within the window.
     fn seen(
@@ -77,8 +96,12 @@ pub trait DeadLetters: Send + Sync + 'static {
     fn deliver(&self, letters: &mut Vec<Letter>) -> impl Future<Output = Result<(), SinkError>> + Send;
 }
 
-/// Where the original of a record is had once more.
+/// Where the originals of records are had once more.
 pub trait Originals: Send + Sync + 'static {
-    /// Returns the record; `None` when it is not there any more.
-    fn fetch(&self, position: Position) -> impl Future<Output = Result<Option<Original>, SinkError>> + Send;
+    /// Returns the records at these rising offsets, in order, without those that are not there any more.
+    fn fetch(
+        &self,
+        partition: i32,
+        offsets: Vec<i64>,
+    ) -> impl Future<Output = Result<Vec<Original>, SinkError>> + Send;
 }

@@ -11,6 +11,8 @@ use crds::conditions::Reason;
 
 use crate::record::Record;
 
+#[cfg(test)]
+mod contract;
 pub mod kafka;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -131,7 +133,7 @@ pub trait Source {
     /// When the client refuses.
     fn start(&mut self, starts: &[(i32, i64)]) -> Result<(), SourceError>;
 
-    /// Gives up revoked partitions. Nothing of theirs may be committed afterwards.
+    /// Gives up revoked partitions. Nothing of theirs may be committed afterwards; a pause of theirs is forgotten.
     ///
     /// # Errors
     /// When the client refuses.

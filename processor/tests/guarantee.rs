@@ -10,8 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crds::processor_report::ProcessorReport;
 use crds::stream_config::StreamConfig;
 use processor::line::Line;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -22,6 +24,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const PARTITIONS: i32 = 4;
+/// Records that are sent at a time.
+const BLOCK: u64 = 500;
 
 /// Kafka, ClickHouse and a stream of their own for one test.
 struct Ground {
@@ -247,16 +251,25 @@ batch: {{maxRows: 2000, maxBytes: 16777216, maxAgeMilliseconds: 300}}
     }
 
     async fn wait_until_settled(&self, child: &mut Process, longest: Duration) {
-        let begun = Instant::now();
-        while self.unacknowledged() > 0 {
-            assert!(
-                child.0.try_wait().unwrap().is_none(),
-                "the processor ended; see {}",
-                self.folder.display()
-            );
-            assert!(begun.elapsed() < longest, "not settled in {longest:?}; see {}", self.folder.display());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        let folder = self.folder.display();
+        until(&format!("nothing to be unacknowledged; see {folder}"), longest, async || {
+            assert!(child.0.try_wait().unwrap().is_none(), "the processor ended; see {folder}");
+            let unacknowledged = self.unacknowledged();
+            if unacknowledged > 0 { Err(format!("{unacknowledged} unacknowledged")) } else { Ok(()) }
+        })
+        .await;
+    }
+
+    /// Waits until the running process has settled more records than these since it began.
+    async fn wait_until_read(&self, records: u64) {
+        until(&format!("{records} records to be settled"), Duration::from_secs(60), async || {
+            let report = reqwest::get(format!("http://127.0.0.1:{}/status", self.port)).await;
+            let text = report.map_err(chain)?.text().await.map_err(chain)?;
+            let report: ProcessorReport =
+                serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+            if report.counters.read > records { Ok(()) } else { Err(text) }
+        })
+        .await;
     }
 
     async fn remove(self) {
@@ -288,7 +301,8 @@ struct Produced {
     letters: BTreeSet<String>,
 }
 
-async fn produce(ground: &Ground, n: u64, seed: u64, pause: Duration) -> Produced {
+/// Sends a block of records at each tick, `n` records in all, and more for as long as they are wanted.
+async fn produce(ground: &Ground, n: u64, seed: u64, tick: Duration, is_wanted: &AtomicBool) -> Produced {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &ground.kafka)
         .set("acks", "all")
@@ -297,10 +311,12 @@ async fn produce(ground: &Ground, n: u64, seed: u64, pause: Duration) -> Produce
         .create()
         .unwrap();
     let (topic, mut chance, mut produced) = (ground.topic(), Chance(seed | 1), Produced::default());
-    for block in 0..n.div_ceil(500) {
+    let (mut ticks, mut number) = (tokio::time::interval(tick), 0);
+    while number < n || is_wanted.load(Ordering::Relaxed) {
+        ticks.tick().await;
         let mut under_way = Vec::new();
-        for index in 0..500.min(n - block * 500) {
-            let number = block * 500 + index;
+        for _ in 0..BLOCK {
+            number += 1;
             let (month, kind) = (1 + chance.below(3), chance.below(100));
             let payload = match kind {
                 0 => r#"{"event":"purchase","amount":"12.50"}"#.to_owned(),
@@ -328,7 +344,6 @@ async fn produce(ground: &Ground, n: u64, seed: u64, pause: Duration) -> Produce
                 _ => produced.rows += 1,
             }
         }
-        tokio::time::sleep(pause).await;
     }
     producer.flush(Duration::from_secs(10)).unwrap();
     produced
@@ -349,19 +364,24 @@ async fn a_processor_killed_at_random_moments_loses_and_doubles_nothing() {
     println!("SEED={seed} EVENTS={n} KILLS={kills}");
     let ground = Ground::prepare("kills").await;
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    // Records keep coming as long as there are kills.
-    let pause = Duration::from_secs(9 * kills) / u32::try_from(n.div_ceil(500)).unwrap();
+    let more = AtomicBool::new(true);
     let killing = async {
         let mut child = ground.start();
-        for _ in 0..kills {
-            // Past the moment when the group gives the partitions to the new process, so that work is under way.
-            tokio::time::sleep(Duration::from_millis(500 + chance.below(16_000))).await;
+        for number in 0..kills {
+            // Each process dies at work: some with the first records that it settles, before or after it has repeated what its
+            // predecessor left. Every fourth dies before the group gives it anything.
+            match number % 4 {
+                3 => wait_for_page(ground.port, "/livez", "ok").await,
+                _ => ground.wait_until_read(chance.below(5_000)).await,
+            }
             child.kill();
             child = ground.start();
         }
+        more.store(false, Ordering::Relaxed);
         child
     };
-    let (produced, mut child) = tokio::join!(produce(&ground, n, seed, pause), killing);
+    let producing = produce(&ground, n, seed, Duration::from_millis(300), &more);
+    let (produced, mut child) = tokio::join!(producing, killing);
     ground.wait_until_settled(&mut child, Duration::from_secs(120)).await;
 
     let name = &ground.name;
@@ -385,7 +405,7 @@ async fn a_processor_killed_at_random_moments_loses_and_doubles_nothing() {
 async fn what_is_not_acknowledged_at_sigterm_is_written_first() {
     let ground = Ground::prepare("drains").await;
     let mut child = ground.start();
-    let produced = produce(&ground, 3000, 7, Duration::from_millis(20)).await;
+    let produced = produce(&ground, 3000, 7, Duration::from_millis(20), &AtomicBool::new(false)).await;
     assert_eq!(child.terminate(), Some(0));
     let mut child = ground.start();
     ground.wait_until_settled(&mut child, Duration::from_secs(60)).await;
@@ -407,7 +427,7 @@ async fn a_refused_password_is_said_and_heals_when_the_secret_is_mended() {
     let secret = ground.folder.join("connection/clickhouse-password");
     std::fs::write(&secret, "wrong").unwrap();
     let mut child = ground.start();
-    let produced = produce(&ground, 500, 11, Duration::ZERO).await;
+    let produced = produce(&ground, 500, 11, Duration::from_millis(20), &AtomicBool::new(false)).await;
     wait_for_page(ground.port, "/readyz", "ClickHouseAuthFailed").await;
     write_whole(&secret, &ground.password);
     ground.wait_until_settled(&mut child, Duration::from_secs(60)).await;
@@ -419,18 +439,25 @@ async fn a_refused_password_is_said_and_heals_when_the_secret_is_mended() {
 }
 
 async fn wait_for_page(port: u16, path: &str, wanted: &str) {
-    let begun = Instant::now();
-    loop {
+    until(&format!("{path} to say {wanted}"), Duration::from_secs(60), async || {
         let reply = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await;
-        let text = match reply {
-            Ok(reply) => reply.text().await.unwrap_or_default(),
-            Err(error) => error.to_string(),
-        };
-        if text.starts_with(wanted) {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{path} never said {wanted}: {text}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let text = reply.map_err(chain)?.text().await.map_err(chain)?;
+        if text.starts_with(wanted) { Ok(()) } else { Err(text) }
+    })
+    .await;
+}
+
+fn chain(error: reqwest::Error) -> String {
+    format!("{error:?}")
+}
+
+/// Asks again and again until the answer is there; the only wait of these tests, and none is without a limit.
+async fn until(what: &str, limit: Duration, mut question: impl AsyncFnMut() -> Result<(), String>) {
+    let (begun, mut ticks) = (Instant::now(), tokio::time::interval(Duration::from_millis(100)));
+    loop {
+        ticks.tick().await;
+        let Err(seen) = question().await else { return };
+        assert!(begun.elapsed() < limit, "waited {limit:?} for {what}; last seen: {seen}");
     }
 }
 

@@ -8,10 +8,14 @@
 use std::path::Path;
 
 use crds::columns::Column;
-use crds::stream_config::StreamConfig;
+use crds::stream_config::{ClickHouseConfig, StreamConfig};
 use processor::columns::Rows;
+use processor::deduplicate::Seen;
 use processor::line::Line;
+use processor::position::Range;
 use processor::record::{Outcome, Position, Record};
+use processor::sink::clickhouse::{ClickHouseSink, Credentials};
+use processor::sink::{Newest, Question, Sink};
 
 const HEAD: &str = r#"
 version: 1
@@ -182,7 +186,7 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
         server.database
     );
     let read = server.ask(&statement).await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/native.jsonl");
+    let path = Path::new(env!("TRIBUTARY_REPOSITORY")).join("processor/tests/native.jsonl");
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run")]
     if std::env::var("UPDATE").is_ok() {
         std::fs::write(&path, &read).unwrap();
@@ -199,7 +203,7 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
 #[tokio::test]
 async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
     let server = Server::connect("cases").await;
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let cases = Path::new(env!("TRIBUTARY_REPOSITORY")).join("processor/cases");
     for folder in std::fs::read_dir(cases).unwrap() {
         let folder = folder.unwrap();
         let name = folder.file_name().into_string().unwrap();
@@ -244,5 +248,53 @@ async fn the_engine_takes_dictionaries_of_every_width() {
     let statement = "SELECT count(), uniqExact(event), countIf(event = 'type ' || toString(_offset)), sum(extra.a::Int64) FROM";
     let read = server.ask(&format!("{statement} {}.t", server.database)).await;
     assert_eq!(read, "70000\t70000\t70000\t2449965000\n");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn the_engine_says_which_rows_it_has_and_tells_an_earlier_topic_apart() {
+    let server = Server::connect("questions").await;
+    let mut line = line("{schemas: [{name: e, fields: [{name: x, type: Int32, required: true}]}]}");
+    server.create("t", line.columns()).await;
+    let mut rows = line.rows();
+    let (earlier, later) = (1_700_000_000_123_i64, 1_769_860_800_456_i64);
+    // An earlier topic had thirty records, this one has ten so far.
+    for (received, n_records) in [(earlier, 30), (later, 10)] {
+        for offset in 0..n_records {
+            let event = format!("{{\"event\":\"e\",\"event_id\":\"{received}-{offset}\",\"x\":{offset}}}");
+            let (position, timestamp_milliseconds) = (Position { partition: 3, offset }, received + offset);
+            let record = Record { position, timestamp_milliseconds, payload: Some(event.as_bytes()) };
+            assert_eq!(line.take(&record, &mut rows), Outcome::Stored);
+        }
+    }
+    server.insert("t", &rows, 0..40).await.unwrap();
+    let config = ClickHouseConfig {
+        url: server.url.clone(),
+        database: server.database.clone(),
+        table: "t".to_owned(),
+    };
+    let login = Credentials { user: server.user.clone(), password: server.password.clone() };
+    let (_sender, credentials) = tokio::sync::watch::channel(login);
+    let sink = ClickHouseSink::new(&config, "shop.ios", line.columns(), credentials);
+
+    let range = Range { first: 4, last: 20 };
+    let times = Some((later, later + 7));
+    let question = Question { partition: 3, range, times: None, received: None };
+    let stored = async |question| sink.stored(question).await.unwrap();
+    assert_eq!(stored(question).await.len(), 17 + 6);
+    assert_eq!(stored(Question { received: times, ..question }).await, [4, 5, 6, 7]);
+    assert_eq!(stored(Question { times, ..question }).await, [4, 5, 6, 7]);
+    assert_eq!(stored(Question { times, received: times, ..question }).await, [4, 5, 6, 7]);
+    assert!(stored(Question { partition: 2, ..question }).await.is_empty());
+
+    let newest = async |range, after| sink.newest(3, range, after).await.unwrap();
+    let old = Newest { offset: 20, received_at: earlier + 20 };
+    assert_eq!(newest(range, None).await, Some(old));
+    assert_eq!(newest(range, Some(earlier + 29)).await, Some(Newest { offset: 9, received_at: later + 9 }));
+    assert_eq!(newest(range, Some(later + 9)).await, None);
+
+    let seen = sink.seen(3, 5, Seen::new(3600)).await.unwrap();
+    assert_eq!(seen.n_ids(), 5, "within an hour of the newest");
+    assert!(seen.contains(&format!("{later}-4"), later));
     server.finish().await;
 }

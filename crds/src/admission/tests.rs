@@ -125,7 +125,8 @@ fn judges() -> BTreeMap<String, Judge> {
 }
 
 fn cases(kind: &str, verdict: &str) -> Vec<(PathBuf, Case)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/admission").join(kind).join(verdict);
+    let folder =
+        Path::new(env!("TRIBUTARY_REPOSITORY")).join("crds/cases/admission").join(kind).join(verdict);
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();

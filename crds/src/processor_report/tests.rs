@@ -13,6 +13,7 @@ fn full() -> ProcessorReport {
         partitions: vec![0, 1],
         rules: vec![RuleReport {
             name: "big-spenders".into(),
+            generation: 4,
             reason: Some(Reason::DestinationUnreachable),
             message: "hooks.example.com does not answer".into(),
             matched: 3,

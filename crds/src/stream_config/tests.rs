@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 fn golden() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/stream-config/v1.yaml")
+    Path::new(env!("TRIBUTARY_REPOSITORY")).join("crds/cases/stream-config/v1.yaml")
 }
 
 #[expect(clippy::too_many_lines, reason = "one value with every field set")]
@@ -52,6 +52,7 @@ rules:
             RuleConfig {
                 name: "big-spenders".into(),
                 uid: "7d3a".into(),
+                generation: 4,
                 events: vec!["purchase".into()],
                 when: Some("event.amount > 100.0".into()),
                 start: StartPosition::Earliest,
@@ -66,6 +67,7 @@ rules:
             RuleConfig {
                 name: "copy".into(),
                 uid: "7d3b".into(),
+                generation: 1,
                 events: Vec::new(),
                 when: None,
                 start: StartPosition::Latest,

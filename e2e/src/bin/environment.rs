@@ -1,13 +1,14 @@
-//! The one program that owns the local environment: `up`, `down`, `status`, `logs`, `images`, `check`,
+//! The one program that owns the local environment: `up`, `down`, `status`, `logs`, `images`, `check`, `crash`,
 //! and what tests and other programs ask of it: `stop`, `start`, `programs`.
 //!
-//! In: the command line. Out: lines for the person who waits, and exit code 1 with one message when something is wrong.
+//! In: the command line. Out: lines for the person who waits, and exit code 1 with one message on the standard error output when
+//! something is wrong.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::environment::settings::Settings;
-use e2e::environment::{check, commands, down, images, probe, programs, status, up};
+use e2e::environment::{check, commands, crash, down, images, probe, programs, status, up};
 
 /// A real Kubernetes, Kafka and ClickHouse on this machine, for development and tests.
 #[derive(Parser)]
@@ -55,6 +56,8 @@ enum Action {
     },
     /// Proves with pods of its own that the environment does what Tributary needs.
     Check,
+    /// Kills `up` and the parts again and again, and proves that `down` leaves the machine as it was; up afterwards.
+    Crash,
     /// What the pods of `check` run.
     #[command(hide = true)]
     Probe {
@@ -79,12 +82,13 @@ fn main() -> ExitCode {
         Action::Start { part } => up::start(&settings, &part),
         Action::Logs { part, lines } => status::logs(&settings, &part, lines),
         Action::Check => check::check(&settings),
+        Action::Crash => crash::crash(&settings),
         Action::Probe { serve, service } => probe::probe(serve, service.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            commands::say(format!("error: {error:#}"));
+            commands::complain(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

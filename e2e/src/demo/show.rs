@@ -1,21 +1,21 @@
-//! Shows what was found: tables, bars, the balance, and what to try next.
+//! Shows what was found: tables, bars, the balance.
 //!
 //! In: findings and what they must be. Out: lines on the screen. It judges nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use anyhow::Result;
+use crds::processor_report::Counters;
 
-use super::findings::Findings;
+use super::findings::{Findings, settled};
 use super::load::PerApp;
-use super::{Demo, NAMESPACE, SAMPLE};
-use crate::environment::settings::CLICKHOUSE_PASSWORD;
+use super::{Demo, NAMESPACE};
 use crate::generator::App;
 use crate::generator::expected::Expected;
 use crate::screen::thousands;
 
-const SAMPLE_WIDTH: usize = 84;
+/// How many bytes of a dead letter are shown.
+const SAMPLE_BYTES: usize = 60;
 
 impl Demo {
     pub(super) fn show(&mut self, expected: &PerApp<Expected>, findings: &Findings) -> Result<()> {
@@ -23,7 +23,7 @@ impl Demo {
         self.show_minutes(findings)?;
         self.show_dead_letters(findings)?;
         self.show_forwarding(expected, findings)?;
-        self.show_balance(findings)
+        self.show_balance(expected, findings)
     }
 
     fn show_rows(&mut self, findings: &Findings) -> Result<()> {
@@ -67,20 +67,30 @@ impl Demo {
         self.screen
             .step("Dead letters: kept with their bytes, the reason, the field and the position", "")?;
         let streams = &findings.streams;
-        let mut table = vec![cells(&["reason", "ios", "android", "for example"])];
+        let mut table = vec![cells(&["reason", "ios", "android", "both"])];
         let reasons: BTreeSet<&String> =
             streams.iter().flat_map(|stream| stream.dead_letters.keys()).collect();
-        for reason in reasons {
-            let numbers =
-                streams.each_ref().map(|stream| stream.dead_letters.get(reason).copied().unwrap_or_default());
-            let sample =
-                streams.iter().find_map(|stream| stream.samples.get(reason)).map_or("", String::as_str);
-            let mut row = vec![reason.clone()];
-            row.extend(numbers.map(thousands));
-            row.push(shortened(sample));
-            table.push(row);
+        for reason in &reasons {
+            let numbers = streams
+                .each_ref()
+                .map(|stream| stream.dead_letters.get(*reason).copied().unwrap_or_default());
+            table.push(row(reason, numbers));
         }
-        Ok(self.screen.table(&table, &[3])?)
+        self.screen.table(&table, &[])?;
+        self.screen
+            .line("\n   One of each: reason, position, field; what is wrong; the bytes as they came")?;
+        for reason in reasons {
+            let Some(letter) = streams.iter().find_map(|stream| stream.samples.get(reason)) else { continue };
+            let field = if letter.field.is_empty() {
+                "no field".to_owned()
+            } else {
+                format!("field {}", letter.field)
+            };
+            self.screen.line(&format!("   {reason:<18} {}, {field}", letter.position))?;
+            self.screen.line(&format!("      {}", letter.message))?;
+            self.screen.line(&format!("      {}", excerpt(&letter.value)))?;
+        }
+        Ok(())
     }
 
     fn show_forwarding(&mut self, expected: &PerApp<Expected>, findings: &Findings) -> Result<()> {
@@ -104,65 +114,42 @@ impl Demo {
         Ok(self.screen.line(&line)?)
     }
 
-    fn show_balance(&mut self, findings: &Findings) -> Result<()> {
+    /// Three who need not agree: who made the events, who processed them, and where they are now.
+    fn show_balance(&mut self, expected: &PerApp<Expected>, findings: &Findings) -> Result<()> {
         self.screen.step("The balance: read = stored + dead-lettered + filtered + deduplicated", "")?;
-        let mut table = vec![cells(&[
-            "stream",
-            "read",
-            "stored",
-            "dead-lettered",
-            "filtered",
-            "deduplicated",
-            "difference",
-            "doubled",
-        ])];
+        let head =
+            ["stream", "as", "read", "stored", "dead-lettered", "filtered", "deduplicated", "difference"];
+        let mut table = vec![cells(&head)];
+        let mut remarks = Vec::new();
         for app in App::ALL {
-            let stream = &findings.streams[app as usize];
-            let difference = stream.read.cast_signed() - stream.settled().cast_signed();
-            let mut row = vec![format!("{NAMESPACE}.{}", app.pipeline())];
-            let numbers =
-                [stream.read, stream.rows, stream.dead_lettered(), stream.filtered, stream.deduplicated];
-            row.extend(numbers.map(thousands));
-            row.push(difference.to_string());
-            row.push(thousands(stream.rows - stream.positions));
-            table.push(row);
-        }
-        Ok(self.screen.table(&table, &[])?)
-    }
-
-    pub(super) fn conclude(&mut self, wrong: &[String], took: Duration) -> Result<()> {
-        let seconds = took.as_secs();
-        if !wrong.is_empty() {
-            self.screen.line(&format!(
-                "\nWrong after {seconds} s. These numbers are not what the generator says:"
-            ))?;
-            for difference in wrong {
-                self.screen.line(&format!("   {difference}"))?;
+            let (stream, expected) = (&findings.streams[app as usize], &expected[app as usize]);
+            let name = format!("{NAMESPACE}.{}", app.pipeline());
+            let wanted = Counters {
+                read: expected.sent,
+                stored: expected.stored(),
+                dead_lettered: expected.dead_lettered(),
+                filtered: expected.filtered,
+                deduplicated: expected.deduplicated,
+            };
+            table.push(balance(&name, "sent by the generator", &wanted));
+            match &stream.counted {
+                Some(counted) => table.push(balance("", "counted by its processors", counted)),
+                None => remarks.push(format!(
+                    "{name}: a processor was started anew or gave a partition to another, so what they counted is not the whole; \
+                     filtered and deduplicated are not judged"
+                )),
             }
-            return Ok(());
+            let found = [stream.records, stream.rows, stream.dead_lettered()].map(thousands);
+            table.push([cells(&["", "found in Kafka and ClickHouse"]), found.to_vec()].concat());
+            remarks.push(format!(
+                "{name}: {} rows are doubled; {} dead letters came more than once, as they may",
+                thousands(stream.rows - stream.positions),
+                thousands(stream.repeated_dead_letters)
+            ));
         }
-        self.screen.line(&format!("\nEvery number is what the generator says it must be ({seconds} s)."))?;
-        let connections = &self.settings.connections;
-        let (kubectl, kubeconfig) = (&connections.kubectl, &connections.kubeconfig);
-        // The development password guards nothing; anybody else's is not for the screen.
-        let password = match connections.clickhouse_password.as_str() {
-            CLICKHOUSE_PASSWORD => CLICKHOUSE_PASSWORD,
-            _ => "…",
-        };
-        let (url, user) = (&connections.clickhouse_url, &connections.clickhouse_user);
-        let address = format!("'{url}/?user={user}&password={password}'");
-        let steps = [
-            ("kubectl get ap,evs,fwd -A".to_owned(), "the three kinds, and how they are"),
-            (format!("kubectl -n {NAMESPACE} describe ap ios"), "conditions and Events"),
-            ("kubectl apply -f manifests/samples/invalid/".to_owned(), "mistakes, and what each is told"),
-            (format!("kubectl apply -f {SAMPLE}/3-pipelines.yaml"), "after changing a line in it"),
-            (format!("curl {address} -d 'SELECT * FROM shop.ios LIMIT 3 FORMAT Vertical'"), ""),
-            ("make down".to_owned(), "takes the environment away"),
-        ];
-        self.screen.line("\nTo try next:")?;
-        self.screen.line(&format!("   export KUBECONFIG={kubeconfig}; alias kubectl={kubectl}"))?;
-        for (command, what) in steps {
-            self.screen.line(format!("   {command:<58}  {what}").trim_end())?;
+        self.screen.table(&table, &[1])?;
+        for remark in remarks {
+            self.screen.line(&format!("   {remark}"))?;
         }
         Ok(())
     }
@@ -176,10 +163,34 @@ fn row(label: &str, [ios, android]: [u64; 2]) -> Vec<String> {
     vec![label.to_owned(), thousands(ios), thousands(android), thousands(ios + android)]
 }
 
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= SAMPLE_WIDTH {
-        return text.to_owned();
+fn balance(stream: &str, witness: &str, counted: &Counters) -> Vec<String> {
+    let Counters { read, stored, dead_lettered, filtered, deduplicated } = *counted;
+    let mut row = vec![stream.to_owned(), witness.to_owned()];
+    row.extend([read, stored, dead_lettered, filtered, deduplicated].map(thousands));
+    row.push((read.cast_signed() - settled(counted).cast_signed()).to_string());
+    row
+}
+
+/// The beginning of a record's bytes, on one line whatever they are.
+fn excerpt(value: &[u8]) -> String {
+    if value.is_empty() {
+        return "(no bytes)".to_owned();
     }
-    let kept: String = text.chars().take(SAMPLE_WIDTH - 1).collect();
-    format!("{kept}…")
+    let text = String::from_utf8_lossy(&value[..value.len().min(SAMPLE_BYTES)]);
+    let shown: String = text.chars().map(|letter| if letter.is_control() { '·' } else { letter }).collect();
+    if value.len() > SAMPLE_BYTES { format!("{shown}… ({} bytes)", value.len()) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excerpt;
+
+    #[test]
+    fn bytes_are_shown_on_one_line_whatever_they_are() {
+        assert_eq!(excerpt(b""), "(no bytes)");
+        assert_eq!(excerpt(b"{\"a\":\n1}"), "{\"a\":·1}");
+        assert_eq!(excerpt(&[b'a', 0xff, b'b']), "a\u{fffd}b");
+        let long = excerpt("ü".repeat(100).as_bytes());
+        assert!(long.starts_with('ü') && long.ends_with("… (200 bytes)"), "{long}");
+    }
 }

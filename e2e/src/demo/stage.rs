@@ -19,8 +19,6 @@ use crate::cluster::Cluster;
 use crate::generator::App;
 use crate::wait::{self, Reported, Seen};
 
-/// Label by which the demo knows its namespace.
-const LABEL: (&str, &str) = ("tributary.dev/sample", "first-stream");
 const READY_WITHIN: Duration = Duration::from_secs(180);
 const GONE_WITHIN: Duration = Duration::from_secs(120);
 
@@ -48,16 +46,7 @@ impl Demo {
 
     /// Deletes what an earlier run left: the objects, and their data with them.
     pub(super) async fn begin_anew(&mut self) -> Result<()> {
-        let namespaces: Api<Namespace> = Api::all(self.cluster.client.clone());
-        let Some(namespace) = namespaces.get_opt(NAMESPACE).await? else { return Ok(()) };
-        if namespace.labels().get(LABEL.0).map(String::as_str) != Some(LABEL.1) {
-            bail!(
-                "the cluster has a namespace {NAMESPACE} that is not the demo's (no label {}={}), and the demo deletes nothing \
-                 of yours: give it another cluster, or rename that namespace",
-                LABEL.0,
-                LABEL.1
-            );
-        }
+        let Some(namespace) = self.own_namespace().await? else { return Ok(()) };
         self.screen.step(
             "Delete what an earlier run left",
             "kubectl delete analyticspipelines,namespace … (deletionPolicy: Delete)",
@@ -77,6 +66,7 @@ impl Demo {
             self.screen
                 .line(&format!("   {NAMESPACE}.{name}: topic, dead-letter topic and table are deleted"))?;
         }
+        let namespaces: Api<Namespace> = Api::all(self.cluster.client.clone());
         if namespace.metadata.deletion_timestamp.is_none() {
             namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
         }
@@ -95,7 +85,7 @@ impl Demo {
 
     /// Waits until every object is Ready and the streams are empty; clears a stream that took up older data, once.
     pub(super) async fn wait_for_objects(&mut self) -> Result<()> {
-        self.screen.step("Objects become Ready", &format!("kubectl get tributary -n {NAMESPACE} --watch"))?;
+        self.screen.step("Objects become Ready", &format!("kubectl get ap -n {NAMESPACE} --watch"))?;
         self.watch_objects().await?;
         if self.is_empty().await? {
             return Ok(());

@@ -1,14 +1,17 @@
-//! What the machine was like before: kernel settings and folders that the parts change or make outside the state folder.
+//! What the machine was like before: kernel settings, control groups and folders that the parts change or make outside the state
+//! folder.
 //!
-//! Written once, before the first change, so that `down` can restore the machine even when `up` was killed half way.
+//! Written once, before the first change, so that `down` can restore the machine even when `up` was killed half way. The record also
+//! says that a state folder is ours: a folder without it, and firewall chains of Kubernetes without it, belong to somebody else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
+use super::{groups, network, outside, process};
 
 /// Kernel settings that the environment, the kubelet or the Service proxy change.
 const KERNEL: [&str; 8] = [
@@ -22,32 +25,96 @@ const KERNEL: [&str; 8] = [
     "kernel/keys/root_maxbytes",
 ];
 
-/// Folders that the parts make and whose place cannot be configured.
-const FOLDERS: [&str; 9] = [
-    "/var/lib/kubelet",
-    "/var/lib/cni",
-    "/var/lib/containerd",
-    "/var/log/containers",
-    "/var/log/pods",
-    "/run/containerd",
-    "/run/runc",
-    "/run/netns",
-    "/usr/libexec/kubernetes",
-];
+/// The record, and what it is called while it is written.
+pub(super) const RECORD: &str = "before.json";
+const FRESH: &str = "before.new";
 
 /// What was found.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
     kernel: BTreeMap<String, String>,
     absent: Vec<PathBuf>,
+    #[serde(default)]
+    handed_down: BTreeMap<PathBuf, String>,
+}
+
+/// Whose the folder is that the settings call the state folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nobody's: it is not there, or holds nothing.
+    Nobody,
+    /// It holds the record.
+    Us,
+    /// It holds other things and no record.
+    Strangers,
+}
+
+/// Refuses to bring anything up where a state folder, an environment or a Kubernetes of others is in the way.
+pub(super) fn ensure_nobody_is_in_the_way(settings: &Settings) -> Result<()> {
+    match owner(settings)? {
+        Owner::Us => Ok(()),
+        Owner::Nobody | Owner::Strangers => network::ensure_no_other_kubernetes(),
+    }
+}
+
+/// Looks whose the state folder is, before anything in it or on the machine is touched.
+///
+/// # Errors
+/// When it is a stranger's, or an environment runs that keeps its state elsewhere.
+pub(super) fn owner(settings: &Settings) -> Result<Owner> {
+    let state = settings.state.display();
+    let owner = owner_of(&settings.state)?;
+    ensure!(
+        owner != Owner::Strangers,
+        "{state} holds things and no {RECORD}, so no `up` has made it, and nothing there is touched: let TRIBUTARY_STATE \
+         name a folder that is new or empty, or unset it"
+    );
+    if let Some(other) = process::other_state(settings) {
+        bail!(
+            "an environment runs that keeps its state in {other}, not in {state}: TRIBUTARY_STATE={other} make down ends it"
+        );
+    }
+    Ok(owner)
+}
+
+fn owner_of(folder: &Path) -> Result<Owner> {
+    if folder.join(RECORD).exists() {
+        return Ok(Owner::Us);
+    }
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            // An `up` may have been killed while it wrote the record.
+            let is_strange = |entry: std::io::Result<std::fs::DirEntry>| {
+                entry.map_or(true, |entry| entry.file_name() != FRESH)
+            };
+            Ok(if entries.into_iter().any(is_strange) { Owner::Strangers } else { Owner::Nobody })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Owner::Nobody),
+        Err(error) => Err(error).with_context(|| format!("failed to read {}", folder.display())),
+    }
 }
 
 /// Writes down what the machine is like, unless that was done already.
 pub(super) fn remember(settings: &Settings) -> Result<()> {
-    let path = file(settings);
+    let path = settings.state.join(RECORD);
     if path.exists() {
         return Ok(());
     }
+    std::fs::create_dir_all(&settings.state)
+        .with_context(|| format!("failed to make {}", settings.state.display()))?;
+    let text = serde_json::to_string_pretty(&look()?).context("failed to write down the machine")?;
+    let fresh = settings.state.join(FRESH);
+    std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
+    std::fs::rename(&fresh, &path).with_context(|| format!("failed to name {}", path.display()))
+}
+
+/// Whether that was done.
+pub(super) fn is_remembered(settings: &Settings) -> bool {
+    settings.state.join(RECORD).exists()
+}
+
+/// What the machine is like now.
+pub(super) fn look() -> Result<Before> {
     let kernel = KERNEL
         .iter()
         .filter_map(|&name| {
@@ -55,17 +122,12 @@ pub(super) fn remember(settings: &Settings) -> Result<()> {
             Some((name.to_owned(), value.trim().to_owned()))
         })
         .collect();
-    let absent = FOLDERS.iter().map(PathBuf::from).filter(|folder| !folder.exists()).collect();
-    let text = serde_json::to_string_pretty(&Before { kernel, absent })
-        .context("failed to write down the machine")?;
-    let fresh = path.with_extension("new");
-    std::fs::write(&fresh, text).with_context(|| format!("failed to write {}", fresh.display()))?;
-    std::fs::rename(&fresh, &path).with_context(|| format!("failed to name {}", path.display()))
+    Ok(Before { kernel, absent: outside::absent(), handed_down: groups::handed_down()? })
 }
 
 /// Restores what differs, and says what.
 pub(super) fn restore(settings: &Settings) -> Result<Vec<String>> {
-    let path = file(settings);
+    let path = settings.state.join(RECORD);
     if !path.exists() {
         return Ok(vec![]);
     }
@@ -83,13 +145,10 @@ pub(super) fn restore(settings: &Settings) -> Result<Vec<String>> {
             said.push(format!("kernel setting {} back to {value}", name.replace('/', ".")));
         }
     }
-    for folder in before.absent.iter().filter(|folder| folder.exists()) {
-        std::fs::remove_dir_all(folder).with_context(|| format!("failed to remove {}", folder.display()))?;
-        said.push(format!("folder {}", folder.display()));
-    }
+    said.extend(groups::restore(&before.handed_down)?);
+    said.extend(outside::remove(&settings.state, &before.absent)?);
     Ok(said)
 }
 
-fn file(settings: &Settings) -> PathBuf {
-    settings.state.join("before.json")
-}
+#[cfg(test)]
+mod tests;

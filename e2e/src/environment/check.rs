@@ -30,8 +30,7 @@ spec:
 /// When a fact is not so; the message says which, with what the pods logged.
 pub fn check(settings: &Settings) -> Result<()> {
     let from = Instant::now();
-    let program = std::env::current_exe().context("failed to find this program")?;
-    images::import_program(settings, "probe", &program)?;
+    import_probe(settings)?;
     remove(settings)?;
     let outcome = facts(settings);
     if outcome.is_err() {
@@ -43,11 +42,27 @@ pub fn check(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn facts(settings: &Settings) -> Result<()> {
+/// Starts the pods of the check and waits until they run: for whoever needs any.
+pub(super) fn start_pods(settings: &Settings) -> Result<()> {
+    import_probe(settings)?;
+    apply(settings)
+}
+
+fn import_probe(settings: &Settings) -> Result<()> {
+    let program = std::env::current_exe().context("failed to find this program")?;
+    images::import_program(settings, "probe", &program)
+}
+
+fn apply(settings: &Settings) -> Result<()> {
     run_with_input(kubectl(settings).args(["apply", "-f", "-"]), OBJECTS)
         .context("failed to apply the check")?;
     in_namespace(settings, &["rollout", "status", "deployment/probe", "--timeout=120s"])
-        .with_context(|| format!("the probe does not become ready; it says: {}", probe_log(settings)))?;
+        .with_context(|| format!("the probe does not become ready; it says: {}", probe_log(settings)))
+        .map(drop)
+}
+
+fn facts(settings: &Settings) -> Result<()> {
+    apply(settings)?;
     say("  a restricted pod runs and becomes ready");
     for line in probe_log(settings).lines() {
         say(format!("    {line}"));

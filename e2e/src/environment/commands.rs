@@ -18,10 +18,18 @@ use super::settings::Settings;
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
+/// Where system programs are.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
+
 /// Prints one line for the person who waits. A closed terminal is no reason to stop half way.
 pub fn say(line: impl Display) {
     let mut output = std::io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).unwrap_or_default();
+}
+
+/// Prints one line on the standard error output.
+pub fn complain(line: impl Display) {
+    writeln!(std::io::stderr().lock(), "{line}").unwrap_or_default();
 }
 
 /// Runs the command and returns what it wrote to its standard output.
@@ -82,8 +90,13 @@ pub(super) fn ctr(settings: &Settings) -> Result<Command> {
 /// A call of a system program, also for a caller whose path lacks the folders of root's programs.
 pub(super) fn system(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin");
+    command.env("PATH", SYSTEM_PATH);
     command
+}
+
+/// Whether there is a system program of that name.
+pub(super) fn is_installed(program: &str) -> bool {
+    std::env::split_paths(SYSTEM_PATH).any(|folder| folder.join(program).is_file())
 }
 
 /// The path of an installed program.

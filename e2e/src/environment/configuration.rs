@@ -88,6 +88,9 @@ fn variables(settings: &Settings) -> String {
         ("CLICKHOUSE_PASSWORD", CLICKHOUSE_PASSWORD.to_owned()),
         ("KUBECTL", settings.program("kubectl").display().to_string()),
         ("HELM", settings.program("helm").display().to_string()),
+        ("TRIBUTARY_STATE", settings.state.display().to_string()),
+        ("TRIBUTARY_CACHE", settings.cache.display().to_string()),
+        ("CARGO_TARGET_DIR", settings.target.display().to_string()),
     ];
     lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }

@@ -1,43 +1,98 @@
 //! The control groups of the pods: makes the one below which they all live, and takes it away with everything in it.
 //!
 //! Works with a hierarchy a controller (cgroup v1) and with the unified one (cgroup v2), as the machine has them mounted.
-//! Nothing outside the group of the environment is touched.
+//! Outside the group of the environment it touches one thing: the controllers that the root hands down, which `restore` takes back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::settings::CGROUP;
 
-/// Makes the group below each hierarchy that the kubelet uses.
+/// The file that names the controllers which a group of the unified hierarchy hands down to those below it.
+const HANDED_DOWN: &str = "cgroup.subtree_control";
+
+/// Makes the group below each hierarchy that the kubelet uses. Each step looks for itself: an `up` may have been killed between two.
 pub(super) fn ensure() -> Result<()> {
-    let hierarchies = hierarchies()?;
-    let old = hierarchies.iter().any(|hierarchy| hierarchy.kind == "cgroup");
-    for hierarchy in &hierarchies {
-        // Beside v1 hierarchies an empty unified one may be mounted, which nobody uses.
-        if old && hierarchy.kind == "cgroup2" {
-            continue;
-        }
+    for hierarchy in used()? {
         let group = hierarchy.root.join(CGROUP);
-        if group.exists() {
-            continue;
+        if hierarchy.is_unified {
+            hand_down(&hierarchy.root)?;
         }
-        if hierarchy.kind == "cgroup2" {
-            let controllers = "+cpu +cpuset +memory +pids +io";
-            std::fs::write(hierarchy.root.join("cgroup.subtree_control"), controllers)
-                .context("failed to enable controllers for pods")?;
+        if !group.exists() {
+            std::fs::create_dir(&group).with_context(|| format!("failed to make {}", group.display()))?;
         }
-        std::fs::create_dir(&group).with_context(|| format!("failed to make {}", group.display()))?;
-        // On v1 a new group may use no processor and no memory node until it is told.
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            let from = hierarchy.root.join(file);
-            if old && from.exists() {
-                let value = std::fs::read_to_string(&from).context("failed to read a control group")?;
-                std::fs::write(group.join(file), value).context("failed to set up a control group")?;
+        if !hierarchy.is_unified {
+            allow_processors(&hierarchy.root, &group)?;
+        }
+    }
+    Ok(())
+}
+
+/// What each unified root hands down to its groups: to be written down before `ensure`.
+pub(super) fn handed_down() -> Result<BTreeMap<PathBuf, String>> {
+    used()?
+        .into_iter()
+        .filter(|hierarchy| hierarchy.is_unified)
+        .map(|hierarchy| {
+            let file = hierarchy.root.join(HANDED_DOWN);
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("failed to read {}", file.display()))?;
+            Ok((hierarchy.root, text.trim().to_owned()))
+        })
+        .collect()
+}
+
+/// Takes back what a root did not hand down before; what somebody uses by now stays.
+pub(super) fn restore(before: &BTreeMap<PathBuf, String>) -> Result<Vec<String>> {
+    let mut said = Vec::new();
+    for (root, text) in before {
+        let file = root.join(HANDED_DOWN);
+        let now =
+            std::fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
+        for name in missing(&now, text) {
+            match std::fs::write(&file, format!("-{name}")) {
+                Ok(()) => said.push(format!("controller {name} no longer handed down")),
+                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {}
+                Err(error) => {
+                    bail!("failed to take back the controller {name} in {}: {error}", file.display())
+                }
             }
+        }
+    }
+    Ok(said)
+}
+
+/// The kubelet refuses a group that lacks a controller which the root has, hugetlb too: every one is handed down.
+fn hand_down(root: &Path) -> Result<()> {
+    let read = |name: &str| {
+        let path = root.join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
+    };
+    for name in missing(&read("cgroup.controllers")?, &read(HANDED_DOWN)?) {
+        std::fs::write(root.join(HANDED_DOWN), format!("+{name}")).with_context(|| {
+            format!("failed to hand the controller {name} down to pods, in {}", root.display())
+        })?;
+    }
+    Ok(())
+}
+
+/// The words of `all` that are not in `there`, in their order.
+fn missing<'a>(all: &'a str, there: &str) -> Vec<&'a str> {
+    all.split_whitespace().filter(|name| !there.split_whitespace().any(|word| word == *name)).collect()
+}
+
+/// On v1 a new group may use no processor and no memory node until it is told.
+fn allow_processors(root: &Path, group: &Path) -> Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let (from, to) = (root.join(file), group.join(file));
+        if from.exists() && std::fs::read_to_string(&to).is_ok_and(|value| value.trim().is_empty()) {
+            let value = std::fs::read_to_string(&from).context("failed to read a control group")?;
+            std::fs::write(&to, value).context("failed to set up a control group")?;
         }
     }
     Ok(())
@@ -120,7 +175,16 @@ fn children(group: &Path) -> Vec<PathBuf> {
 
 struct Hierarchy {
     root: PathBuf,
-    kind: String,
+    is_unified: bool,
+}
+
+/// The hierarchies that the kubelet uses: beside v1 ones an empty unified one may be mounted, which nobody does.
+fn used() -> Result<Vec<Hierarchy>> {
+    let mut all = hierarchies()?;
+    if all.iter().any(|hierarchy| !hierarchy.is_unified) {
+        all.retain(|hierarchy| !hierarchy.is_unified);
+    }
+    Ok(all)
 }
 
 fn hierarchies() -> Result<Vec<Hierarchy>> {
@@ -130,7 +194,11 @@ fn hierarchies() -> Result<Vec<Hierarchy>> {
         .filter_map(|line| {
             let mut words = line.split(' ');
             let (_, root, kind) = (words.next()?, words.next()?, words.next()?);
-            kind.starts_with("cgroup").then(|| Hierarchy { root: PathBuf::from(root), kind: kind.to_owned() })
+            kind.starts_with("cgroup")
+                .then(|| Hierarchy { root: PathBuf::from(root), is_unified: kind == "cgroup2" })
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::commands;
+use super::settings::{CLICKHOUSE_PASSWORD, CLICKHOUSE_USER};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -29,6 +30,11 @@ pub(super) enum Health {
         /// Address with port.
         address: String,
     },
+    /// A ClickHouse server that must answer a statement of our user.
+    ClickHouse {
+        /// Address with port.
+        address: String,
+    },
     /// A program that must succeed.
     Program(Vec<String>),
 }
@@ -39,6 +45,7 @@ impl Health {
         match self {
             Self::Http { address, path } => http_ok(address, path).map(drop),
             Self::Kafka { address } => kafka_answers(address),
+            Self::ClickHouse { address } => clickhouse_answers(address),
             Self::Program(words) => {
                 let (program, arguments) = words.split_first().context("no program is named")?;
                 commands::run(Command::new(program).args(arguments)).map(drop)
@@ -49,8 +56,21 @@ impl Health {
 
 /// Asks for `path` over plain HTTP and returns the body of a 200 answer.
 pub(super) fn http_ok(address: &str, path: &str) -> Result<String> {
+    get(address, path, "")
+}
+
+/// Runs a statement as the development user: `/ping` answers whoever asks, also while the server refuses every password.
+pub(super) fn clickhouse_answers(address: &str) -> Result<()> {
+    let headers =
+        format!("X-ClickHouse-User: {CLICKHOUSE_USER}\r\nX-ClickHouse-Key: {CLICKHOUSE_PASSWORD}\r\n");
+    let answer = get(address, "/?query=SELECT+1", &headers)?;
+    ensure!(answer.trim() == "1", "{address} answers SELECT 1 with {answer:?}");
+    Ok(())
+}
+
+fn get(address: &str, path: &str, headers: &str) -> Result<String> {
     let mut stream = connect(address)?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").context("failed to ask")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n").context("failed to ask")?;
     let mut answer = Vec::new();
     stream
         .take(64 * 1024)
@@ -90,3 +110,6 @@ pub(super) fn connect(address: &str) -> Result<TcpStream> {
     stream.set_write_timeout(Some(PATIENCE)).context("failed to set the patience")?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ use nix::mount::{MntFlags, umount2};
 
 /// The mounts below a folder, in the order in which they were made.
 pub(super) fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    // The kernel names a mount by its true path, whatever links lead there.
+    let folder = &std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let mounts = std::fs::read_to_string("/proc/self/mounts").context("failed to read the mounts")?;
     Ok(mounts
         .lines()

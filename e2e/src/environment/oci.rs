@@ -65,7 +65,8 @@ pub(super) fn pack(image: &Image) -> Result<Packed> {
     }
     let digests: Vec<_> = layers.iter().filter_map(|layer| layer.get("digest").cloned()).collect();
     let config = json!({
-        "architecture": architecture(),
+        // The engine behind ClickHouse is only there for this one; `up` has seen to it.
+        "architecture": "amd64",
         "os": "linux",
         "config": { "User": image.user, "Entrypoint": [image.entrypoint], "WorkingDir": "/" },
         "rootfs": { "type": "layers", "diff_ids": digests },
@@ -146,10 +147,6 @@ fn append(
     builder
         .append_data(&mut header, path, bytes)
         .with_context(|| format!("failed to pack {}", path.display()))
-}
-
-const fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod node;
 mod services;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};
@@ -45,7 +46,15 @@ pub(super) struct Part {
     pub(super) health: Health,
     /// When it starts.
     pub(super) stage: Stage,
+    /// How long it may take to end in good order.
+    pub(super) grace: Duration,
 }
+
+/// How long a part may take to end that finishes nothing for anybody.
+const SHORT: Duration = Duration::from_secs(10);
+/// The same for one that does: ClickHouse finishes running statements within 20 s (`drainTime` in `clickhouse/main.go`), Kafka
+/// flushes its logs.
+const LONG: Duration = Duration::from_secs(30);
 
 impl Part {
     /// What is to be started, with the fingerprint of all that it depends on.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::commands::say;
-use super::health::{connect, http_ok, kafka_answers};
+use super::health::{clickhouse_answers, connect, http_ok, kafka_answers};
 use super::settings::API_SERVICE;
 
 /// Where the probe serves inside its pod.
@@ -24,8 +24,8 @@ const PORT: u16 = 8080;
 pub fn probe(serve: bool, service: Option<&str>) -> Result<()> {
     kafka_answers("kafka.tributary.test:9092").context("Kafka by its name")?;
     say("kafka.tributary.test answers");
-    let ping = http_ok("clickhouse.tributary.test:8123", "/ping").context("ClickHouse by its name")?;
-    say(format!("clickhouse.tributary.test answers {}", ping.trim()));
+    clickhouse_answers("clickhouse.tributary.test:8123").context("ClickHouse by its name")?;
+    say("clickhouse.tributary.test answers its user");
     connect(&format!("{API_SERVICE}:443")).context("the API by the address of its Service")?;
     connect("kubernetes.default.svc:443").context("the API by the name of its Service")?;
     say("the API is reached by address and by name");

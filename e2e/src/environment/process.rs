@@ -57,6 +57,15 @@ pub(super) struct Marked {
     pub(super) program: PathBuf,
 }
 
+/// How processes ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// They were asked to, and did.
+    Orderly,
+    /// Their time was up: what they were writing may be lost.
+    Killed,
+}
+
 impl Recorded {
     /// Whether the process still runs; one that ended and waits to be reaped does not.
     pub(super) fn is_alive(&self) -> bool {
@@ -98,53 +107,60 @@ pub(super) fn find(settings: &Settings, name: &str) -> Option<Recorded> {
     recorded.is_alive().then_some(recorded)
 }
 
-/// Asks a process to end.
-pub(super) fn terminate(pid: i32, started: u64) {
-    send(pid, started, Signal::SIGTERM);
-}
-
 /// Ends all the processes: waits until `grace` has passed, then kills what is left and waits again.
-pub(super) fn end(processes: &[(i32, u64)], grace: Duration) {
+pub(super) fn end(processes: &[(i32, u64)], grace: Duration) -> Ending {
     for &(pid, started) in processes {
-        terminate(pid, started);
+        send(pid, started, Signal::SIGTERM);
     }
-    if !wait_until_gone(processes, grace) {
-        for &(pid, started) in processes {
-            send(pid, started, Signal::SIGKILL);
-        }
-        wait_until_gone(processes, Duration::from_secs(10));
+    if wait_until_gone(processes, grace) {
+        return Ending::Orderly;
     }
+    for &(pid, started) in processes {
+        send(pid, started, Signal::SIGKILL);
+    }
+    wait_until_gone(processes, Duration::from_secs(10));
+    Ending::Killed
 }
 
-/// Ends one part and removes its pid file.
-pub(super) fn end_part(settings: &Settings, name: &str, grace: Duration) -> Result<bool> {
-    let found = find(settings, name);
-    if let Some(recorded) = &found {
-        end(&[(recorded.pid, recorded.started)], grace);
-    }
+/// Ends one part and removes its pid file; nothing when it does not run.
+pub(super) fn end_part(settings: &Settings, name: &str, grace: Duration) -> Result<Option<Ending>> {
+    let ending = find(settings, name).map(|recorded| end(&[(recorded.pid, recorded.started)], grace));
     match std::fs::remove_file(pid_file(settings, name)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("failed to remove the pid file of {name}"))
         }
-        Ok(()) | Err(_) => Ok(found.is_some()),
+        Ok(()) | Err(_) => Ok(ending),
     }
 }
 
 /// Every process that carries the mark of this state folder, this program excepted.
 pub(super) fn marked(settings: &Settings) -> Vec<Marked> {
-    let mark = [MARK.as_bytes(), b"=", settings.state.as_os_str().as_bytes()].concat();
     let own = std::process::id();
     pids()
         .filter(|&pid| u32::try_from(pid) != Ok(own))
-        .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|variables| variables.split(|byte| *byte == 0).any(|variable| variable == mark))
-        })
+        .filter(|&pid| mark(pid).is_some_and(|state| state == settings.state.as_os_str().as_bytes()))
         .filter_map(|pid| {
             let (state, started) = stat(pid)?;
             (!is_gone(pid, state)).then(|| Marked { pid, started, program: called_as(pid) })
         })
         .collect()
+}
+
+/// The state folder of an environment other than this one, if the mark of one is found: the node's address can be had only once.
+pub(super) fn other_state(settings: &Settings) -> Option<String> {
+    pids()
+        .filter_map(mark)
+        .find(|state| state != settings.state.as_os_str().as_bytes())
+        .map(|state| String::from_utf8_lossy(&state).into_owned())
+}
+
+/// The state folder that the mark of a process names.
+fn mark(pid: i32) -> Option<Vec<u8>> {
+    let variables = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    variables
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
+        .map(<[u8]>::to_vec)
 }
 
 /// The state letter and the start time of a process.

@@ -16,13 +16,16 @@ use super::commands::{last_lines_of, say};
 use super::process::MARK;
 use super::settings::Settings;
 
-const KUBERNETES: &str = "1.37.2";
+mod pins;
+
+/// The version of what is built from this project's own sources.
+const OURS: &str = "of this project";
 
 /// Something of the cache and the way it is made.
 struct Product {
     name: String,
     /// Its version.
-    version: &'static str,
+    version: String,
     /// How long it takes, for the person who waits.
     takes: &'static str,
     /// The folder below `e2e/` that pins it.
@@ -40,7 +43,7 @@ struct Product {
 /// # Errors
 /// When a name is unknown or a build fails.
 pub fn programs(settings: &Settings, names: &[String]) -> Result<()> {
-    let products = products(settings);
+    let products = products(settings)?;
     let known: Vec<&str> = products.iter().map(|product| product.name.as_str()).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no program {name:?}; there are {}", known.join(", "));
@@ -53,7 +56,7 @@ pub fn programs(settings: &Settings, names: &[String]) -> Result<()> {
 
 /// Makes all that is missing or whose pins have changed.
 pub(super) fn ensure(settings: &Settings) -> Result<()> {
-    make(settings, products(settings).iter().collect())
+    make(settings, products(settings)?.iter().collect())
 }
 
 fn make(settings: &Settings, products: Vec<&Product>) -> Result<()> {
@@ -97,8 +100,9 @@ pub(super) fn key_of(settings: &Settings, program: &Path) -> String {
     }
 }
 
-fn products(settings: &Settings) -> Vec<Product> {
-    let kubernetes = [
+fn products(settings: &Settings) -> Result<Vec<Product>> {
+    let kubernetes = pins::kubernetes()?;
+    let programs = [
         ("kube-apiserver", "5 min"),
         ("kube-controller-manager", "80 s"),
         ("kube-scheduler", "10 s"),
@@ -106,35 +110,41 @@ fn products(settings: &Settings) -> Vec<Product> {
         ("kube-proxy", "10 s"),
         ("kubectl", "30 s"),
     ];
-    let mut all: Vec<Product> =
-        kubernetes.map(|(name, takes)| kubernetes_program(settings, name, takes)).into();
+    let mut all: Vec<Product> = programs
+        .map(|(name, takes)| kubernetes_program(settings, &kubernetes, name, takes))
+        .into_iter()
+        .collect::<Result<_>>()?;
     let helm = ["-ldflags=-s -w", "helm.sh/helm/v4/cmd/helm"];
-    all.push(go_program(settings, ("helm", "4.3.1", "90 s"), "helm", &helm));
-    all.push(go_program(settings, ("coredns", "1.15.0", "60 s"), "dns", &["-ldflags=-s -w", "."]));
-    let front = go_program(settings, ("clickhouse-front", "of this project", "10 s"), "clickhouse", &["."]);
+    all.push(go_program(settings, ("helm", &pins::helm()?, "90 s"), "helm", &helm));
+    all.push(go_program(settings, ("coredns", &pins::coredns()?, "60 s"), "dns", &["-ldflags=-s -w", "."]));
+    let front = go_program(settings, ("clickhouse-front", OURS, "10 s"), "clickhouse", &["."]);
     all.push(Product { variables: &[], ..front });
     all.push(pause_program(settings));
-    all.push(kafka_jars(settings));
-    all.push(clickhouse_library(settings));
-    all
+    all.push(kafka_jars(settings, &pins::kafka()?));
+    all.push(clickhouse_library(settings, &pins::clickhouse()?));
+    Ok(all)
 }
 
-fn kubernetes_program(settings: &Settings, name: &'static str, takes: &'static str) -> Product {
-    let version = "k8s.io/component-base/version";
+fn kubernetes_program(
+    settings: &Settings,
+    version: &str,
+    name: &'static str,
+    takes: &'static str,
+) -> Result<Product> {
+    let mut numbers = version.split('.');
+    let (major, minor) =
+        numbers.next().zip(numbers.next()).context("a version of Kubernetes is no version")?;
+    let package = "k8s.io/component-base/version";
     let flags = format!(
-        "-ldflags=-s -w -X {version}.gitVersion=v{KUBERNETES} -X {version}.gitMajor=1 -X {version}.gitMinor=37"
+        "-ldflags=-s -w -X {package}.gitVersion=v{version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
     );
-    go_program(
-        settings,
-        (name, KUBERNETES, takes),
-        "kubernetes",
-        &[&flags, &format!("k8s.io/kubernetes/cmd/{name}")],
-    )
+    let program = format!("k8s.io/kubernetes/cmd/{name}");
+    Ok(go_program(settings, (name, version, takes), "kubernetes", &[&flags, &program]))
 }
 
 fn go_program(
     settings: &Settings,
-    (name, version, takes): (&'static str, &'static str, &'static str),
+    (name, version, takes): (&'static str, &str, &'static str),
     folder: &'static str,
     arguments: &[&str],
 ) -> Product {
@@ -144,7 +154,7 @@ fn go_program(
     let command = words.iter().chain(arguments).map(|&word| word.to_owned()).collect();
     Product {
         name: name.to_owned(),
-        version,
+        version: version.to_owned(),
         takes,
         folder,
         output,
@@ -159,7 +169,7 @@ fn pause_program(settings: &Settings) -> Product {
     let command = ["cc", "-static", "-O2", "-Wall", "-o", &target, "pause.c"].map(str::to_owned).into();
     Product {
         name: "pause".to_owned(),
-        version: "of this project",
+        version: OURS.to_owned(),
         takes: "a second",
         folder: "pause",
         output,
@@ -168,13 +178,13 @@ fn pause_program(settings: &Settings) -> Product {
     }
 }
 
-fn kafka_jars(settings: &Settings) -> Product {
+fn kafka_jars(settings: &Settings, version: &str) -> Product {
     let output = settings.cache.join("kafka/lib");
     let target = format!("-DoutputDirectory={}", output.display());
     let command = ["mvn", "-B", "-q", "dependency:copy-dependencies", &target].map(str::to_owned).into();
     Product {
         name: "kafka".to_owned(),
-        version: "4.4.0 (jars, 43 MB)",
+        version: format!("{version} (jars, 43 MB)"),
         takes: "10 s",
         folder: "kafka",
         output,
@@ -183,12 +193,12 @@ fn kafka_jars(settings: &Settings) -> Product {
     }
 }
 
-fn clickhouse_library(settings: &Settings) -> Product {
+fn clickhouse_library(settings: &Settings, version: &str) -> Product {
     let prefix = settings.cache.join("libchdb").display().to_string();
     let command = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", &prefix].map(str::to_owned).into();
     Product {
         name: "libchdb".to_owned(),
-        version: "26.7 (566 MB)",
+        version: format!("{version} (566 MB)"),
         takes: "20 s",
         folder: "clickhouse",
         output: settings.clickhouse_library(),

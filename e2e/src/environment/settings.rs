@@ -1,10 +1,10 @@
 //! Where things are and which addresses they have: the one room of the environment that reads environment variables.
 //!
-//! In: `TRIBUTARY_CACHE`, `TRIBUTARY_STATE`, `HOME`, `PATH`. Out: `Settings`, and the constants that every other room uses.
+//! In: `TRIBUTARY_CACHE`, `TRIBUTARY_STATE`, `CARGO_TARGET_DIR`, `HOME`, `PATH`. Out: `Settings`, and the constants that every other room uses.
 //! The cache holds what is expensive and may be kept for ever; the state folder holds what one run made and `down` removes.
 //! It touches no file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The address of the node, of Kafka, of ClickHouse and of the DNS server: local to this machine, reachable from pods.
 pub const ADDRESS: &str = "10.250.0.1";
@@ -36,12 +36,12 @@ pub struct Settings {
     pub cache: PathBuf,
     /// What one run made: pid files, logs, data, certificates.
     pub state: PathBuf,
+    /// Where Cargo puts what it compiles.
+    pub target: PathBuf,
     /// The project's own folder.
     pub repository: PathBuf,
     /// Where programs are looked for: the caller's path and the folders of system programs.
     pub path: String,
-    /// The caller's home, which Go, Maven and npm ask for.
-    pub home: PathBuf,
 }
 
 impl Settings {
@@ -49,13 +49,13 @@ impl Settings {
     #[must_use]
     pub fn from_environment() -> Self {
         let home = PathBuf::from(variable("HOME").unwrap_or_else(|| "/root".to_owned()));
-        let cache = variable("TRIBUTARY_CACHE").map_or_else(|| home.join(".cache/tributary"), PathBuf::from);
-        let state = variable("TRIBUTARY_STATE")
-            .map_or_else(|| PathBuf::from("/var/lib/tributary-environment"), PathBuf::from);
+        let cache = folder("TRIBUTARY_CACHE").unwrap_or_else(|| home.join(".cache/tributary"));
+        let state =
+            folder("TRIBUTARY_STATE").unwrap_or_else(|| PathBuf::from("/var/lib/tributary-environment"));
+        let target = folder("CARGO_TARGET_DIR").unwrap_or_else(|| cache.join("target"));
         let path = format!("{}:/usr/local/sbin:/usr/sbin:/sbin", variable("PATH").unwrap_or_default());
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let repository = manifest.parent().unwrap_or(manifest).to_path_buf();
-        Self { cache, state, repository, path, home }
+        let repository = PathBuf::from(env!("TRIBUTARY_REPOSITORY"));
+        Self { cache, state, target, repository, path }
     }
 
     /// The path of a program of the cache.
@@ -107,7 +107,21 @@ impl Settings {
     }
 }
 
+/// The folder that a variable names.
+fn folder(name: &str) -> Option<PathBuf> {
+    variable(name).map(|named| full(&named))
+}
+
+/// The path in full, without regard to where the next program will run, and always written the same way.
+fn full(named: &str) -> PathBuf {
+    let path = std::path::absolute(named).unwrap_or_else(|_| PathBuf::from(named));
+    path.components().collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads environment variables")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

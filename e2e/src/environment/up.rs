@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use super::commands::{self, find_program, kubectl, last_lines_of, run, say};
 use super::parts::{self, Part, Stage};
-use super::process::{self, Recorded};
+use super::process::{self, Ending, Recorded};
 use super::programs::{self, spell};
 use super::settings::{ADDRESS, NODE, Settings};
 use super::{before, configuration, groups, images, network, prerequisites};
@@ -20,8 +20,6 @@ use super::{before, configuration, groups, images, network, prerequisites};
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a part that runs but does not answer is waited for before it is started afresh.
 const SECOND_CHANCE: Duration = Duration::from_secs(10);
-/// How long a part may take to end.
-const GRACE: Duration = Duration::from_secs(10);
 /// The identity of the Kafka cluster: any sixteen bytes, written as Kafka writes them.
 const KAFKA_CLUSTER: &str = "dHJpYnV0YXJ5LWRldi1rYQ";
 
@@ -38,15 +36,16 @@ struct Starting<'a> {
 /// When a prerequisite is missing, a build fails, or a part does not answer; the message says which and what it logged.
 pub fn up(settings: &Settings) -> Result<()> {
     let from = Instant::now();
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
+    before::ensure_nobody_is_in_the_way(settings)?;
     prerequisites::ensure(settings)?;
-    programs::ensure(settings)?;
-    std::fs::create_dir_all(&settings.state)
-        .with_context(|| format!("failed to make {}", settings.state.display()))?;
     before::remember(settings)?;
+    programs::ensure(settings)?;
     network::ensure()?;
     groups::ensure()?;
     configuration::write(settings)?;
+    forget_faults(settings)?;
     format_kafka(settings)?;
     let parts = parts::all(settings)?;
     for stage in [Stage::Ground, Stage::Api, Stage::Cluster] {
@@ -78,6 +77,7 @@ pub fn up(settings: &Settings) -> Result<()> {
 /// # Errors
 /// When there is no such part or it does not answer.
 pub fn start(settings: &Settings, name: &str) -> Result<()> {
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     let parts = parts::all(settings)?;
     start_stage(settings, &[named(&parts, name)?])
@@ -86,13 +86,22 @@ pub fn start(settings: &Settings, name: &str) -> Result<()> {
 /// Stops one part; `start` or `up` starts it again, and it keeps its data.
 ///
 /// # Errors
-/// When there is no such part or its pid file cannot be removed.
+/// When there is no such part, its pid file cannot be removed, or it had to be killed: then it is stopped, but not in good order.
 pub fn stop(settings: &Settings, name: &str) -> Result<()> {
+    prerequisites::ensure_root()?;
     let _lock = lock()?;
     let parts = parts::all(settings)?;
     let part = named(&parts, name)?;
-    let ended = process::end_part(settings, part.name, GRACE)?;
-    say(format!("  {} {}", part.name, if ended { "is stopped" } else { "was not running" }));
+    match process::end_part(settings, part.name, part.grace)? {
+        Some(Ending::Orderly) => say(format!("  {name} is stopped")),
+        None => say(format!("  {name} was not running")),
+        Some(Ending::Killed) => {
+            bail!(
+                "{name} did not end within {} and was killed: what it was writing may be lost",
+                spell(part.grace)
+            )
+        }
+    }
     Ok(())
 }
 
@@ -124,7 +133,7 @@ fn start_stage(settings: &Settings, parts: &[&Part]) -> Result<()> {
             }
             say(format!("  {} runs, but not as it should: starting it afresh", part.name));
         }
-        process::end_part(settings, part.name, GRACE)?;
+        end_part(settings, part)?;
         end_orphans(settings, part);
         let process =
             process::start(settings, &launch).with_context(|| format!("failed to start {}", part.name))?;
@@ -144,6 +153,13 @@ fn answers_soon(part: &Part, process: &Recorded) -> bool {
     false
 }
 
+fn end_part(settings: &Settings, part: &Part) -> Result<()> {
+    if process::end_part(settings, part.name, part.grace)? == Some(Ending::Killed) {
+        say(format!("  {} did not end within {} and was killed", part.name, spell(part.grace)));
+    }
+    Ok(())
+}
+
 /// Ends what an `up` that was killed between starting a part and writing its pid file has left.
 fn end_orphans(settings: &Settings, part: &Part) {
     let orphans: Vec<(i32, u64)> = process::marked(settings)
@@ -151,7 +167,7 @@ fn end_orphans(settings: &Settings, part: &Part) {
         .filter(|found| found.program == part.program)
         .map(|found| (found.pid, found.started))
         .collect();
-    process::end(&orphans, GRACE);
+    process::end(&orphans, part.grace);
 }
 
 fn wait_for(settings: &Settings, mut starting: Vec<Starting<'_>>) -> Result<()> {
@@ -191,6 +207,17 @@ fn wait_for(settings: &Settings, mut starting: Vec<Starting<'_>>) -> Result<()> 
 fn failure(settings: &Settings, part: &Part, what: &str) -> String {
     let log = settings.log(part.name);
     format!("{} {what}; its log {} ends:{}\n", part.name, log.display(), last_lines_of(&log, 20))
+}
+
+/// A test that was killed may have left a ClickHouse that misbehaves.
+fn forget_faults(settings: &Settings) -> Result<()> {
+    let file = settings.clickhouse_faults();
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {}", file.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// A broker starts only on a folder that carries the identity of its cluster.

@@ -36,8 +36,12 @@ fn drift_of_topic_settings_columns_and_deployment_is_repaired() {
         let none = json!({ "spec": { "replicas": 0, "template": { "spec": { "terminationGracePeriodSeconds": 1 } } } });
         deployments.patch("clicks-processor", &PatchParams::default(), &Patch::Merge(none)).await?;
 
-        let replicas = |deployment: &Deployment| deployment.spec.replicas == Some(1);
-        let repaired = |found: Option<&Deployment>| found.is_some_and(replicas);
+        let is_ours = |deployment: &Deployment| {
+            let pod = deployment.spec.template.spec.as_ref();
+            deployment.spec.replicas == Some(1)
+                && pod.and_then(|pod| pod.termination_grace_period_seconds) == Some(30)
+        };
+        let repaired = |found: Option<&Deployment>| found.is_some_and(is_ours);
         wait::holds(&deployments, "clicks-processor", "back at one replica", PATIENCE, repaired).await?;
         wait::until_equal("retention.ms", PATIENCE, wanted, retention).await?;
         wait::until_equal("columns n", PATIENCE, 1, || columns(&trial)).await?;

@@ -23,6 +23,13 @@ async fn receiver(secret: &str) -> Result<Receiver> {
     Receiver::start(listen, secret).await
 }
 
+/// Waits until a rule has seen every record and had an answer for each it chose: after that nothing more leaves.
+async fn forwarded(trial: &Trial, pipeline: &str, rule: &str) -> Result<()> {
+    let group = format!("tributary.{}.{pipeline}.{rule}", trial.namespace);
+    let waiting = || async { trial.kafka.unacknowledged(&trial.topic(pipeline), &group).await };
+    wait::until_equal("records that the rule has not acknowledged", PATIENCE, 0, waiting).await
+}
+
 /// The iOS stream of the sample, with its rule pointed at a receiver.
 async fn apply_ios(trial: &Trial, receiver: &Receiver) -> Result<()> {
     let mut objects = trial.sample("first-stream")?;
@@ -46,9 +53,8 @@ fn a_webhook_gets_each_matching_event_once_signed_and_no_other() {
         apply_ios(&trial, &receiver).await?;
         let expected = trial.send(App::Ios, 5_000, true, Load::default()).await?;
         ensure!(expected.forwarded.len() > 10, "the load has too few big spenders");
-        let arrived = || async { Ok(receiver.events().len()) };
-        wait::until_equal("forwarded events", PATIENCE, expected.forwarded.len(), arrived).await?;
         trial.stored("ios", expected.stored(), PATIENCE).await?;
+        forwarded(&trial, "ios", "big-spenders").await?;
         assert_eq!(receiver.events(), expected.forwarded);
         assert_eq!(receiver.refusals(), Vec::<String>::new());
         assert_eq!(receiver.deliveries().len(), expected.forwarded.len(), "one delivery id an event");
@@ -64,10 +70,13 @@ fn a_webhook_gets_each_matching_event_once_signed_and_no_other() {
 fn a_destination_in_trouble_gets_everything_later_and_keeps_nobody_waiting() {
     with_namespace("webhook-trouble", async |trial| {
         let receiver = receiver(SECRET).await?;
-        receiver.answer_next(vec![StatusCode::SERVICE_UNAVAILABLE; 40]);
+        receiver.trouble(Some(StatusCode::SERVICE_UNAVAILABLE));
         apply_ios(&trial, &receiver).await?;
         let expected = trial.send(App::Ios, 2_000, false, Load::default()).await?;
         trial.stored("ios", 2_000, Duration::from_secs(60)).await?;
+        ensure!(receiver.requests() > 0, "the destination was never asked, so it kept nobody waiting");
+        assert_eq!(receiver.events(), BTreeSet::new(), "it took nothing while the rows were stored");
+        receiver.trouble(None);
         let arrived = || async { Ok(receiver.events()) };
         wait::until_equal("all events at last", Duration::from_secs(180), expected.forwarded.clone(), arrived)
             .await
@@ -126,8 +135,9 @@ spec:
         trial.ready::<AnalyticsPipeline>("ios").await?;
         trial.ready::<ForwardingRule>("big").await?;
         let expected = trial.send(App::Ios, 5_000, true, Load::default()).await?;
-        let wanted = expected.forwarded.len() as u64;
-        wait::until_equal("records in the topic", PATIENCE, wanted, || trial.kafka.records(&target)).await?;
+        trial.stored("ios", expected.stored(), PATIENCE).await?;
+        forwarded(&trial, "ios", "big").await?;
+        assert_eq!(trial.kafka.records(&target).await?, expected.forwarded.len() as u64);
         let mut ids = BTreeSet::new();
         for kept in trial.kafka.read(&target).await? {
             let event: Value =

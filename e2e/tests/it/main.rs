@@ -4,17 +4,22 @@
 //! what each shows. Tests that break what all share run alone; the others run beside each other.
 
 mod admission;
+mod clients;
 mod deletion;
 mod drift;
 mod evolution;
 mod faults;
 mod forwarding;
 mod host;
+mod load;
 mod mistakes;
 mod operator;
 mod order;
 mod outage;
 mod partitions;
+mod rebalance;
+mod samples;
+mod strangers;
 mod streams;
 mod suspend;
 mod written;

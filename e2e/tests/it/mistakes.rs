@@ -104,6 +104,11 @@ spec:
             .await?;
         let message = trial.reason::<ForwardingRule>("inside", "Stalled", "DestinationForbidden").await?;
         ensure!(message.contains("169.254.169.254"), "the message names the address: {message}");
+
+        // The receiver's network is allowed in this environment.
+        let mended = json!({ "spec": { "destination": { "webhook": { "url": "http://10.250.0.1:9/" } } } });
+        trial.patch::<ForwardingRule>("inside", mended).await?;
+        trial.ready::<ForwardingRule>("inside").await?;
         Ok(())
     });
 }
@@ -127,6 +132,10 @@ spec: {fields: [{name: n, type: String}]}
         trial.patch::<AnalyticsPipeline>("clicks", both).await?;
         let message = trial.reason::<AnalyticsPipeline>("clicks", "Stalled", "SpecInvalid").await?;
         ensure!(message.contains("click") && message.contains("tap"), "both schemas are named: {message}");
+
+        let one = json!({ "spec": { "schemas": [{ "name": "click" }] } });
+        trial.patch::<AnalyticsPipeline>("clicks", one).await?;
+        trial.ready::<AnalyticsPipeline>("clicks").await?;
         Ok(())
     });
 }

@@ -65,13 +65,29 @@ async fn two_rounds(trial: &Trial) -> Result<()> {
 }
 
 async fn settle(trial: &Trial) -> Result<Versions> {
-    trial.apply_text(written::CLICKS).await?;
-    trial.ready::<AnalyticsPipeline>("clicks").await?;
     let canary = written::CLICKS
         .replace("name: clicks", "name: canary")
         .replace("  processor:", "  suspend: true\n  processor:");
     trial.apply_text(&canary).await?;
     trial.ready::<AnalyticsPipeline>("canary").await?;
+    // A rule whose turn never comes: what it counts must not be what is written. It is there before the pipeline, so that no pod
+    // is replaced later.
+    let rule = format!(
+        "
+apiVersion: tributary.dev/v1alpha1
+kind: ForwardingRule
+metadata: {{name: none}}
+spec:
+  pipeline: {{name: clicks}}
+  when: event.n < 0
+  destination: {{type: Kafka, kafka: {{topic: {}}}}}
+",
+        trial.topic("canary")
+    );
+    trial.apply_text(&rule).await?;
+    trial.apply_text(written::CLICKS).await?;
+    trial.ready::<AnalyticsPipeline>("clicks").await?;
+    trial.ready::<ForwardingRule>("none").await?;
     two_rounds(trial).await?;
     let mut versions = versions(trial).await?;
     versions.retain(|object, _| !object.contains("canary"));

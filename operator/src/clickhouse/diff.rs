@@ -21,8 +21,8 @@ pub enum TableProblem {
     ColumnTypes(Vec<ColumnConflict>),
     /// Rows cannot be sorted by a column.
     #[error(
-        "table `{table}` cannot be sorted by column `{column}`: {why}; name other columns in spec.clickhouse.orderBy, \
-         or make the field required"
+        "table `{table}` cannot be sorted by column `{column}`: {why}; make the field required, or name other columns in \
+         spec.clickhouse.orderBy (it cannot be changed: delete the pipeline - Retain keeps the data - and apply it anew)"
     )]
     SortColumn {
         /// Table.
@@ -35,7 +35,7 @@ pub enum TableProblem {
     /// The table was made with another engine or key.
     #[error(
         "table `{table}` has {what} `{actual}` and spec.clickhouse asks for `{wanted}`; a table keeps the one it was made with: \
-         set spec.clickhouse back, or take another name for the pipeline, or drop the table to lose its rows"
+         delete the pipeline (Retain keeps the data) and apply it with the table's own, or under another name; or drop the table, which loses its rows"
     )]
     MadeOtherwise {
         /// Table.

@@ -20,6 +20,8 @@ pub struct Mark {
     pub epoch: u32,
     /// Name of the topic.
     pub topic: String,
+    /// Id of the Kafka cluster that the topic is on; absent in older marks, and where Kafka does not say.
+    pub cluster: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,19 +31,28 @@ struct Comment {
     id: String,
     epoch: u32,
     topic: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
 }
 
 impl Mark {
     /// Reads the comment of a table; `None` when it is no mark that this build understands.
     pub fn parse(comment: &str) -> Option<Self> {
-        let Comment { tributary, pipeline, id, epoch, topic } = serde_json::from_str(comment).ok()?;
-        (tributary == VERSION).then_some(Self { pipeline, id, epoch, topic })
+        let Comment { tributary, pipeline, id, epoch, topic, cluster } =
+            serde_json::from_str(comment).ok()?;
+        (tributary == VERSION).then_some(Self { pipeline, id, epoch, topic, cluster })
+    }
+
+    /// Returns the cluster that the topic is on, where that is certainly not the one that was asked.
+    pub fn elsewhere(&self, asked: Option<&str>) -> Option<&str> {
+        let marked = self.cluster.as_deref()?;
+        asked.is_some_and(|asked| asked != marked).then_some(marked)
     }
 
     /// Returns the comment of the table.
     pub fn comment(&self) -> String {
-        let Self { pipeline, id, epoch, topic } = self.clone();
-        let comment = Comment { tributary: VERSION, pipeline, id, epoch, topic };
+        let Self { pipeline, id, epoch, topic, cluster } = self.clone();
+        let comment = Comment { tributary: VERSION, pipeline, id, epoch, topic, cluster };
         serde_json::to_string(&comment).expect("strings and numbers are always JSON")
     }
 }

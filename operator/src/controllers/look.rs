@@ -43,18 +43,7 @@ impl Pace {
         match gravest.cure {
             Cure::Retry => Self::Failing,
             Cure::Dependency => Self::Waiting,
-            // What a server refuses may be mended there, where no watch tells.
-            Cure::Change
-                if matches!(
-                    gravest.reason,
-                    Reason::KafkaRejected
-                        | Reason::ClickHouseRejected
-                        | Reason::OwnershipMismatch
-                        | Reason::TableColumnTypeConflict
-                ) =>
-            {
-                Self::Settled
-            }
+            Cure::Change if faults.iter().any(may_be_mended_elsewhere) => Self::Settled,
             Cure::Change => Self::Stalled,
         }
     }
@@ -68,6 +57,16 @@ impl Pace {
             Self::Settled | Self::Waiting | Self::FailingButWatched | Self::OnChange => self,
         }
     }
+}
+
+/// What is wrong with topic, table or Deployment, and what a server refuses, may be mended there, where no watch tells.
+fn may_be_mended_elsewhere(fault: &Fault) -> bool {
+    let is_about_a_thing = matches!(
+        fault.about,
+        ConditionType::TopicReady | ConditionType::TableReady | ConditionType::ProcessorReady
+    );
+    let is_refused = matches!(fault.reason, Reason::KafkaRejected | Reason::ClickHouseRejected);
+    fault.cure == Cure::Change && (is_about_a_thing || is_refused)
 }
 
 /// What one look at an object found.

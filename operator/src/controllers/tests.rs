@@ -41,6 +41,23 @@ async fn an_unreadable_object_is_stalled_and_the_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_unreadable_object_that_is_going_says_what_keeps_it() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.cluster.edit(BROKEN, |it| {
+        it["metadata"]["finalizers"] = json!(["tributary.dev/data"]);
+        it["metadata"]["deletionTimestamp"] = json!("2026-01-02T12:00:00Z");
+    });
+    fixture.sync();
+    look(&fixture, "broken").await;
+    let conditions = fixture.conditions("analyticspipelines", "broken");
+    assert!(conditions[0].starts_with("Ready=False Unreadable: deletion waits: "), "{conditions:?}");
+    assert!(conditions[0].contains("remove the finalizer `tributary.dev/data`"), "{conditions:?}");
+    fixture.cluster.edit(BROKEN, |it| it["metadata"]["finalizers"] = json!(["somebody/else"]));
+    fixture.sync();
+    assert_eq!(look(&fixture, "broken").await, Action::await_change());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_settled_object_is_looked_at_again_at_the_resync_and_counted_as_ready() {
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;

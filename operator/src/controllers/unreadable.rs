@@ -15,6 +15,7 @@ use crate::controllers::look::{Look, Pace};
 use crate::fault::{Cure, Fault};
 use crate::kubernetes::{ApplyError, Child};
 use crate::objects::Key;
+use crate::pipeline::cleanup::FINALIZER;
 use crate::status::{Conditions, Standing};
 
 /// Says of an object that it cannot be read.
@@ -27,7 +28,8 @@ pub(super) async fn reconcile<K: Child>(
     let Some(object) = ctx.kubernetes.get_dynamic::<K>(&key.namespace, &key.name).await? else {
         return Ok(Look::gone());
     };
-    if object.metadata.deletion_timestamp.is_some() {
+    let is_going = object.metadata.deletion_timestamp.is_some();
+    if is_going && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(Look::gone());
     }
     let status = object.data.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -39,10 +41,7 @@ pub(super) async fn reconcile<K: Child>(
         ConditionType::Ready,
         Reason::Unreadable,
         Cure::Change,
-        format!(
-            "the object cannot be read as {}: {}; mend that field, or upgrade the operator if the object is newer",
-            key.kind, invalid.error
-        ),
+        message(key, is_going, &invalid.error),
     )];
     let now = (ctx.clock)();
     let mut conditions = Conditions::new(&before, object.metadata.generation, now);
@@ -57,6 +56,17 @@ pub(super) async fn reconcile<K: Child>(
     ctx.reporter.tell(&guard.object_ref(&()), key, (&before, &after), now).await;
     tracing::warn!(object = %key, error = invalid.error, uid = guard.uid(), "object cannot be read");
     Ok(look)
+}
+
+fn message(key: &Key, is_going: bool, error: &str) -> String {
+    let text = format!("the object cannot be read as {}: {error}; mend that field", key.kind);
+    if is_going {
+        format!(
+            "deletion waits: {text}, or remove the finalizer `{FINALIZER}` to keep topic and table and go at once"
+        )
+    } else {
+        format!("{text}, or upgrade the operator if the object is newer")
+    }
 }
 
 fn with_conditions(mut status: Value, conditions: &[Condition], generation: Option<i64>) -> Value {

@@ -19,8 +19,10 @@ use kube::ResourceExt;
 use crate::destination_url;
 use crate::event_schema::in_force::{self, InForce};
 use crate::fault::{Cure, Fault};
+use crate::forwarding_rule::circle;
 use crate::forwarding_rule::gather::Gathered;
 use crate::objects::Found;
+use crate::pipeline::claims;
 use crate::secret::{SecretValue, value_of};
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,8 +32,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Checked {
     /// What the processor is told.
     pub config: RuleConfig,
-    /// The Secret that the pod mounts, and a value whose change restarts it.
-    pub secret: Option<(SecretKeyReference, Vec<u8>)>,
+    /// The Secret that the pod mounts. The processor reads it for every delivery: a new value needs no new pod.
+    pub secret: Option<SecretKeyReference>,
 }
 
 /// Checks a rule.
@@ -46,6 +48,7 @@ pub fn check(
     let mut config = RuleConfig {
         name: rule.name_any(),
         uid: rule.uid().unwrap_or_default(),
+        generation: rule.metadata.generation.unwrap_or_default(),
         events: rule.spec.events.clone(),
         when: rule.spec.when.clone(),
         start: rule.spec.start,
@@ -58,12 +61,12 @@ pub fn check(
         (DestinationType::Webhook, Some(webhook), _) => {
             config.webhook = check_webhook(webhook, egress).map_err(|mut more| faults.append(&mut more)).ok();
             match check_secret(webhook, gathered.secret.as_ref(), &namespace) {
-                Ok(value) => secret = Some((webhook.secret_ref.clone(), value)),
+                Ok(()) => secret = Some(webhook.secret_ref.clone()),
                 Err(fault) => faults.push(fault),
             }
         }
         (DestinationType::Kafka, _, Some(kafka)) => {
-            faults.extend(check_topic(kafka, gathered, &namespace));
+            faults.extend(check_topic(kafka, rule, gathered, &namespace));
             config.topic = Some(kafka.topic.clone());
         }
         (DestinationType::Webhook, None, _) => {
@@ -184,12 +187,12 @@ fn check_secret(
     webhook: &WebhookDestination,
     secret: Option<&SecretValue>,
     namespace: &str,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<(), Fault> {
     let reference = &webhook.secret_ref;
     let secret = secret.unwrap_or(&SecretValue::NoSecret);
     let value = value_of(secret, namespace, reference, "whsec_$(head -c 32 /dev/urandom | base64 -w0)")?;
     match std::str::from_utf8(value).map_err(|_| SigningSecretError).and_then(signing_secret::parse) {
-        Ok(_) => Ok(value.to_vec()),
+        Ok(_) => Ok(()),
         Err(error) => Err(Fault::dependency(
             Reason::SecretKeyMissing,
             format!("key `{}` of Secret `{}`: {error}", reference.key, reference.name),
@@ -197,7 +200,12 @@ fn check_secret(
     }
 }
 
-fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -> Option<Fault> {
+fn check_topic(
+    kafka: &KafkaDestination,
+    rule: &ForwardingRule,
+    gathered: &Gathered,
+    namespace: &str,
+) -> Option<Fault> {
     let topic = &kafka.topic;
     let about =
         |reason, cure, message| Some(Fault::new(ConditionType::DestinationReachable, reason, cure, message));
@@ -208,10 +216,24 @@ fn check_topic(kafka: &KafkaDestination, gathered: &Gathered, namespace: &str) -
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }
     if let Found::Object(pipeline) = &gathered.pipeline
-        && crate::pipeline::claims::topics(pipeline).contains(topic)
+        && claims::topic(pipeline) == *topic
     {
         let message = format!(
             "`spec.destination.kafka.topic`: `{topic}` belongs to the pipeline itself; events would go round in a circle"
+        );
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Some(other) = gathered.pipelines.iter().find(|other| claims::dead_letter_topic(other) == *topic) {
+        let message = format!(
+            "`spec.destination.kafka.topic`: `{topic}` keeps the dead letters of AnalyticsPipeline `{}`; name another topic",
+            other.name_any()
+        );
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Some(way) = circle::closed_by(rule, &gathered.rules, &gathered.pipelines) {
+        let message = format!(
+            "`spec.destination.kafka.topic`: events would go round in a circle, {}; name another topic, or take an older rule of the circle away",
+            way.join(" > ")
         );
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }

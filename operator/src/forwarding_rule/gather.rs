@@ -23,6 +23,10 @@ pub struct Gathered {
     pub schemas: Named,
     /// The signing secret, where the destination is a webhook.
     pub secret: Option<SecretValue>,
+    /// The pipelines of the namespace.
+    pub pipelines: Vec<AnalyticsPipeline>,
+    /// The rules of the namespace.
+    pub rules: Vec<ForwardingRule>,
     /// Whether the topic exists, where the destination is one.
     pub has_topic: Option<Result<bool, Fault>>,
 }
@@ -49,7 +53,8 @@ pub async fn gather(ctx: &Context, rule: &ForwardingRule) -> Result<Gathered, Ap
         }
         (DestinationType::Kafka | DestinationType::Webhook, _) => None,
     };
-    Ok(Gathered { pipeline, schemas, secret, has_topic })
+    let (pipelines, rules) = (ctx.stores.pipelines_in(&namespace), ctx.stores.rules_in(&namespace));
+    Ok(Gathered { pipeline, schemas, secret, pipelines, rules, has_topic })
 }
 
 /// Asks the processors of the rule's pipeline.

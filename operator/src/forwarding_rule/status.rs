@@ -33,11 +33,13 @@ pub(super) fn status(
     now: Timestamp,
 ) -> Outcome {
     let name = rule.name_any();
-    let reports: Vec<&RuleReport> = processors
+    // A processor that was started with the rule as it was says nothing of the rule as it is.
+    let generation = rule.metadata.generation.unwrap_or_default();
+    let (reports, former): (Vec<&RuleReport>, Vec<&RuleReport>) = processors
         .iter()
         .filter_map(|processor| processor.report.as_ref())
         .filter_map(|report| report.rules.iter().find(|rule| rule.name == name))
-        .collect();
+        .partition(|report| report.generation == generation && !rule.spec.suspend);
     let is_checked = checked.is_ok();
     let mut faults = checked.err().unwrap_or_default();
     if is_checked && !rule.spec.suspend {
@@ -57,11 +59,8 @@ pub(super) fn status(
             );
         }
     });
-    let waiting = format!(
-        "the processors of AnalyticsPipeline `{}` have not taken the rule up yet",
-        rule.spec.pipeline.name
-    );
-    conditions.stand(&standing(rule, gathered, &faults, reports.is_empty().then_some(&waiting)));
+    let waiting = waiting(rule, gathered, (&reports, &former));
+    conditions.stand(&standing(rule, &faults, waiting.as_deref(), is_suspended(gathered)));
     let sum = |of: fn(&RuleReport) -> u64| {
         (!reports.is_empty())
             .then(|| i64::try_from(reports.iter().map(|report| of(report)).sum::<u64>()).unwrap_or(i64::MAX))
@@ -75,28 +74,50 @@ pub(super) fn status(
     Outcome { status, faults }
 }
 
-fn standing<'a>(
+/// Says what is waited for: processors that must take the rule up, and those that must let go of it.
+fn waiting(
     rule: &ForwardingRule,
     gathered: &Gathered,
+    (reports, former): (&[&RuleReport], &[&RuleReport]),
+) -> Option<String> {
+    let name = &rule.spec.pipeline.name;
+    let is_pipeline_suspended = is_suspended(gathered);
+    if rule.spec.suspend && !former.is_empty() || is_pipeline_suspended && !reports.is_empty() {
+        return Some(format!(
+            "processors of AnalyticsPipeline `{name}` that still forward are being replaced; its status says how far it is"
+        ));
+    }
+    if !former.is_empty() {
+        return Some(format!(
+            "processors of AnalyticsPipeline `{name}` that forward by the rule as it was are being replaced; its status says how far it is"
+        ));
+    }
+    let is_wanted = !rule.spec.suspend && !is_pipeline_suspended;
+    (is_wanted && reports.is_empty())
+        .then(|| format!("the processors of AnalyticsPipeline `{name}` have not taken the rule up yet"))
+}
+
+fn is_suspended(gathered: &Gathered) -> bool {
+    matches!(&gathered.pipeline, Found::Object(pipeline) if pipeline.spec.suspend)
+}
+
+fn standing<'a>(
+    rule: &ForwardingRule,
     faults: &'a [Fault],
-    waiting: Option<&'a String>,
+    waiting: Option<&'a str>,
+    is_pipeline_suspended: bool,
 ) -> Standing<'a> {
-    let is_pipeline_suspended =
-        matches!(&gathered.pipeline, Found::Object(pipeline) if pipeline.spec.suspend);
-    if !faults.is_empty() {
-        Standing::Faulty(faults)
-    } else if rule.spec.suspend {
-        Standing::Settled(Reason::Suspended, "suspended: nothing is forwarded, and the position stays")
-    } else if is_pipeline_suspended {
-        Standing::Settled(
+    match (faults, waiting) {
+        ([_, ..], _) => Standing::Faulty(faults),
+        ([], Some(waiting)) => Standing::Progressing(waiting),
+        ([], None) if rule.spec.suspend => {
+            Standing::Settled(Reason::Suspended, "suspended: nothing is forwarded, and the position stays")
+        }
+        ([], None) if is_pipeline_suspended => Standing::Settled(
             Reason::Suspended,
             "the pipeline is suspended: nothing is forwarded, and the position stays",
-        )
-    } else {
-        match waiting {
-            Some(waiting) => Standing::Progressing(waiting),
-            None => Standing::Settled(Reason::Succeeded, "matching events are forwarded"),
-        }
+        ),
+        ([], None) => Standing::Settled(Reason::Succeeded, "matching events are forwarded"),
     }
 }
 

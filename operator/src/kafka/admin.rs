@@ -26,6 +26,8 @@ use super::verdict::{code, judge, judge_code};
 use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for the cluster's id, which comes with any metadata.
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a broker may take to carry out what it has accepted.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -84,6 +86,18 @@ impl Topics for AdminTopics {
     async fn describe(&self, names: &[String]) -> Result<Vec<Topic>, KafkaError> {
         let clients = self.clients("describe topics")?;
         let outcome = describe(&clients, names).await;
+        self.conclude(clients, outcome).await
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        let clients = self.clients("ask for the cluster's id").ok()?;
+        blocking(move || clients.metadata.client().fetch_cluster_id(CLUSTER_TIMEOUT)).await.ok()?
+    }
+
+    async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
+        let action = format!("create topic `{}`", topic.name);
+        let clients = self.clients(&action)?;
+        let outcome = clients.check_creation(&action, topic).await;
         self.conclude(clients, outcome).await
     }
 
@@ -167,14 +181,15 @@ impl Clients {
         Ok(configs)
     }
 
+    async fn check_creation(&self, action: &str, topic: &Topic) -> Result<(), KafkaError> {
+        let (new, options) = (new_topic(topic), options().validate_only(true));
+        let answers =
+            self.admin.create_topics([&new], &options).await.map_err(|error| judge(action, error))?;
+        only(answers, action)?.map(drop).map_err(|(_, code)| judge_code(action, code))
+    }
+
     async fn create(self: &Arc<Self>, action: &str, topic: &Topic) -> Result<(), KafkaError> {
-        let replication = TopicReplication::Fixed(topic.replicas);
-        let new = topic
-            .config
-            .iter()
-            .fold(NewTopic::new(&topic.name, topic.partitions, replication), |new, (key, value)| {
-                new.set(key, value)
-            });
+        let new = new_topic(topic);
         let answers =
             self.admin.create_topics([&new], &options()).await.map_err(|error| judge(action, error))?;
         match only(answers, action)? {
@@ -263,6 +278,11 @@ async fn delete_groups(clients: &Arc<Clients>, action: &str, group: &str) -> Res
         clients.admin.delete_groups(&names, &options()).await.map_err(|error| judge(action, error))?;
     let failed = answers.into_iter().filter_map(Result::err).find(|(_, code)| *code != Code::GroupIdNotFound);
     failed.map_or(Ok(()), |(_, code)| Err(judge_code(action, code)))
+}
+
+fn new_topic(topic: &Topic) -> NewTopic<'_> {
+    let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replicas));
+    topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
 }
 
 fn options() -> AdminOptions {

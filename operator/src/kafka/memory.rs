@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::topic::{Topic, TopicChange, diff};
+use super::verdict::judge_code;
 use super::{KafkaError, Topics};
 
 /// Kafka in memory, with one broker.
@@ -20,6 +22,8 @@ pub struct MemoryTopics {
 #[derive(Debug, Default)]
 struct State {
     topics: BTreeMap<String, Topic>,
+    hidden: BTreeSet<String>,
+    moved_to: Option<String>,
     groups: BTreeSet<String>,
     faults: VecDeque<KafkaError>,
     applied: Vec<TopicChange>,
@@ -39,6 +43,21 @@ impl MemoryTopics {
     /// Puts a topic there, as somebody else would; one of the same name is replaced.
     pub fn insert(&self, topic: Topic) {
         self.state().topics.insert(topic.name.clone(), topic);
+    }
+
+    /// Leaves a topic out of every description until [`Self::show_all`], as a broker does that has not heard of it.
+    pub fn hide(&self, name: &str) {
+        self.state().hidden.insert(name.to_owned());
+    }
+
+    /// Leaves no topic out any more.
+    pub fn show_all(&self) {
+        self.state().hidden.clear();
+    }
+
+    /// Answers as another cluster from now on.
+    pub fn move_to(&self, cluster: &str) {
+        self.state().moved_to = Some(cluster.to_owned());
     }
 
     /// Puts a consumer group there, as a processor would.
@@ -72,7 +91,27 @@ impl Topics for MemoryTopics {
         let mut state = self.state();
         match state.faults.pop_front() {
             Some(fault) => Err(fault),
-            None => Ok(names.iter().filter_map(|name| state.topics.get(name).cloned()).collect()),
+            None => {
+                let names = names.iter().filter(|name| !state.hidden.contains(*name));
+                Ok(names.filter_map(|name| state.topics.get(name).cloned()).collect())
+            }
+        }
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        let moved = self.state().moved_to.clone();
+        Some(moved.unwrap_or_else(|| "memory".into()))
+    }
+
+    async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
+        let mut state = self.state();
+        match state.faults.pop_front() {
+            Some(fault) => Err(fault),
+            None if state.topics.contains_key(&topic.name) => Err(KafkaError::NotYet {
+                action: format!("create topic `{}`", topic.name),
+                source: "the topic exists".into(),
+            }),
+            None => check_shape(topic),
         }
     }
 
@@ -120,13 +159,7 @@ impl State {
     }
 
     fn create(&mut self, topic: &Topic) -> Result<(), KafkaError> {
-        if topic.replicas != 1 || topic.partitions < 1 {
-            return Err(KafkaError::Rejected {
-                action: format!("create topic `{}`", topic.name),
-                remedy: "set spec.kafka.replicas to at most the number of brokers",
-                source: "one broker holds one replica, of at least one partition".into(),
-            });
-        }
+        check_shape(topic)?;
         match self.topics.get(&topic.name) {
             None => {
                 self.topics.insert(topic.name.clone(), topic.clone());
@@ -147,5 +180,14 @@ impl State {
             action: format!("change topic `{name}`"),
             source: "the topic does not exist".into(),
         })
+    }
+}
+
+fn check_shape(topic: &Topic) -> Result<(), KafkaError> {
+    let action = format!("create topic `{}`", topic.name);
+    match (topic.replicas, topic.partitions) {
+        (1, 1..) => Ok(()),
+        (1, _) => Err(judge_code(&action, Code::InvalidPartitions)),
+        _ => Err(judge_code(&action, Code::InvalidReplicationFactor)),
     }
 }

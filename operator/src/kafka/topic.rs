@@ -85,7 +85,7 @@ pub enum TopicProblem {
     /// Another number of copies is wanted than there is.
     #[error(
         "topic `{name}` has {actual} replicas of each partition and spec.kafka.replicas asks for {wanted}; Tributary moves no \
-         partitions: set spec.kafka.replicas to {actual}, or reassign the partitions with Kafka's own tools"
+         partitions: reassign them with Kafka's own tools"
     )]
     Replicas {
         /// Topic.

@@ -79,7 +79,9 @@ pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
         | Code::ClusterAuthorizationFailed => {
             "grant the operator's Kafka user Create, Describe, Alter, DescribeConfigs, AlterConfigs and Delete on the streams' topics and groups"
         }
-        Code::InvalidReplicationFactor => "set spec.kafka.replicas to at most the number of brokers",
+        Code::InvalidReplicationFactor => {
+            "take at most as many spec.kafka.replicas as there are brokers (they cannot be changed: delete the pipeline - Retain keeps the data - and apply it anew)"
+        }
         Code::InvalidConfig | Code::PolicyViolation => {
             "check spec.kafka.retention and spec.kafka.config against the rules of the brokers"
         }

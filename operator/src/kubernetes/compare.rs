@@ -4,8 +4,12 @@
 //! The apiserver adds defaults, and others may add list elements of their own (server-side apply leaves them theirs); so
 //! every wanted field must be there and equal, more may stand beside it. Lists of named elements are matched by their key.
 //! Quantities are compared as numbers, because the apiserver rewrites `1024Mi` as `1Gi`.
+//! What is no longer wanted cannot be seen in this way, so the wanted tree carries its own hash: another tree is another hash.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::labels;
 
 /// Keys by which elements of a list are told apart, as the apiserver merges them.
 const KEYS: [&str; 4] = ["name", "mountPath", "containerPort", "uid"];
@@ -21,10 +25,18 @@ pub fn contains(actual: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// Notes the hash of a wanted tree in the tree's annotations.
+pub fn sign(wanted: &mut Value) {
+    // Maps are sorted: the same tree is the same text.
+    let hash = Sha256::new_with_prefix(wanted.to_string());
+    wanted["metadata"]["annotations"][labels::APPLIED] = json!(labels::digits(hash));
+}
+
 fn field_contains(key: &str, actual: Option<&Value>, wanted: &Value) -> bool {
     match (actual, wanted) {
-        // An empty map and an absent one are the same to the apiserver.
+        // An empty map and an absent one are the same to the apiserver; so are false and an absent field.
         (None, Value::Object(wanted)) => wanted.is_empty(),
+        (None, Value::Bool(wanted)) => !wanted,
         (None, Value::Array(wanted)) => wanted.is_empty(),
         (None, _) => wanted.is_null(),
         (Some(Value::Object(actual)), Value::Object(wanted)) if matches!(key, "requests" | "limits") => {

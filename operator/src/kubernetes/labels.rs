@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crds::AnalyticsPipeline;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
+use sha2::{Digest, Sha256};
 
 /// Names the pipeline that an object belongs to.
 pub const PIPELINE: &str = "tributary.dev/pipeline";
@@ -15,12 +16,19 @@ pub const PIPELINE: &str = "tributary.dev/pipeline";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Hash of the configuration, on the pod template.
 pub const CONFIG_HASH: &str = "tributary.dev/config-hash";
+/// Hash of the wanted object, on every child: what is no longer wanted shows as a difference.
+pub const APPLIED: &str = "tributary.dev/applied";
 /// The word in [`MANAGED_BY`].
 pub const TRIBUTARY: &str = "tributary";
 /// Selects what the operator made, for watches.
 pub const OWNED_SELECTOR: &str = "app.kubernetes.io/managed-by=tributary";
 
 const APPLICATION: &str = "tributary-processor";
+
+/// Returns a hash as an annotation holds it: 32 hexadecimal digits.
+pub fn digits(hasher: Sha256) -> String {
+    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Returns the labels of everything that a pipeline owns.
 pub fn labels(pipeline: &str) -> BTreeMap<String, String> {

@@ -67,18 +67,49 @@ async fn a_holder_that_is_gone_is_followed_after_its_duration() {
 async fn a_holder_gives_up_when_another_holds_the_lease_or_nobody_answers() {
     let cluster = crate::testing::cluster::FakeCluster::default();
     let mut first = candidate(&cluster, "first");
-    first.acquire(|| {}).await;
+    let since = first.acquire(|| {}).await;
     assert!(
-        tokio::time::timeout(DURATION * 3, first.hold()).await.is_err(),
+        tokio::time::timeout(DURATION * 3, first.hold(since)).await.is_err(),
         "a lease that is renewed is held"
     );
     cluster.edit(PATH, |lease| lease["spec"]["holderIdentity"] = "second".into());
-    assert!(matches!(first.hold().await, LeaseError::Lost { holder } if holder == "second"));
+    assert!(matches!(first.hold(Instant::now()).await, LeaseError::Lost { holder } if holder == "second"));
     let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
         std::future::pending::<Result<http::Response<kube::client::Body>, std::convert::Infallible>>().await
     });
     let mut cut_off = Candidate::new(Client::new(service, "default"), "tributary-system", "first", DURATION);
     let started = Instant::now();
-    assert!(matches!(cut_off.hold().await, LeaseError::Expired { .. }));
+    assert!(matches!(cut_off.hold(started).await, LeaseError::Expired { .. }));
     assert!(started.elapsed() < DURATION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_gives_up_before_a_stand_by_takes_over_however_late_replies_come() {
+    const LATE: Duration = Duration::from_secs(6);
+    let cluster = crate::testing::cluster::FakeCluster::default();
+    let written = std::sync::Arc::new(std::sync::Mutex::new(Instant::now()));
+    let (behind, book) = (cluster.client(), std::sync::Arc::clone(&written));
+    // The first renewal is written at once and answered late; then nobody answers any more.
+    let n_writes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (behind, book, n_writes) = (behind.clone(), book.clone(), n_writes.clone());
+        async move {
+            let is_write = request.method() != http::Method::GET;
+            if n_writes.load(std::sync::atomic::Ordering::SeqCst) > 1 {
+                return std::future::pending().await;
+            }
+            let reply = behind.send(request).await;
+            if is_write {
+                *book.lock().unwrap() = Instant::now();
+                n_writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                tokio::time::sleep(LATE).await;
+            }
+            reply
+        }
+    });
+    let mut slow = Candidate::new(Client::new(service, "default"), "tributary-system", "first", DURATION);
+    let since = slow.acquire(|| {}).await;
+    assert!(since.elapsed() >= LATE, "the time of the reply counts for the holder");
+    assert!(matches!(slow.hold(since).await, LeaseError::Expired { .. }));
+    assert!(written.lock().unwrap().elapsed() < DURATION, "a stand-by took over before");
 }

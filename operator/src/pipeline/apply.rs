@@ -1,7 +1,8 @@
 //! Apply: from what is there to what must be: table first, then topics, then what Kubernetes runs.
 //!
 //! In: the plan and what was gathered. Out: how far it came, and the fault that ended it.
-//! The order matters: the table's mark claims the topic, so it is there before the topic; columns are there before a
+//! The order matters: the table's mark claims the topic, so it is there before the topic, but not before Kafka has said
+//! that it would make it; columns are there before a
 //! processor writes them; the configuration is there before the pods that read it. A step that fails ends the row, and the
 //! next look begins again: every step does nothing where nothing is to do.
 
@@ -9,6 +10,7 @@ use std::error::Error;
 
 use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
 use tracing::info;
 
 use crate::clickhouse::diff::diff as table_diff;
@@ -43,7 +45,10 @@ struct Changes {
 }
 
 /// Brings everything to what must be.
-pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
+///
+/// # Errors
+/// When an object changed since it was gathered: all is looked at again, and there is nothing to tell.
+pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     if plan.must_stop_first {
         return apply_objects(ctx, plan, &gathered.children, applied).await;
@@ -53,25 +58,29 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Applied {
         (topics, table) => {
             applied.faults =
                 [topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect();
-            return applied;
+            return Ok(applied);
         }
     };
     let changes = match diff(plan, topics, table) {
         Ok(changes) => changes,
         Err(faults) => {
             applied.faults = faults;
-            return applied;
+            return Ok(applied);
         }
     };
+    if let Err(fault) = check_creation(ctx, plan, &changes.topics).await {
+        applied.faults.push(fault);
+        return Ok(applied);
+    }
     if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
         applied.faults.push(fault);
-        return applied;
+        return Ok(applied);
     }
     applied.has_table = true;
     for change in &changes.topics {
         if let Err(error) = ctx.topics.apply(change).await {
             applied.faults.push(kafka_fault(&error));
-            return applied;
+            return Ok(applied);
         }
         info!(?change, "changed topic");
     }
@@ -92,6 +101,19 @@ fn diff(plan: &Plan, topics: &[Topic], table: Option<&ActualTable>) -> Result<Ch
         (Ok(table), Ok(topics)) => Ok(Changes { table, topics }),
         (table, topics) => Err([table.err(), topics.err()].into_iter().flatten().collect()),
     }
+}
+
+/// Asks, before the mark says that the topic begins a new life, whether it does: a topic that is there after all, or that
+/// is refused look after look, must not raise the epoch, because under another one every record would be stored again.
+async fn check_creation(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> Result<(), Fault> {
+    for change in changes {
+        if let TopicChange::Create(topic) = change
+            && topic.name == plan.table.mark.topic
+        {
+            ctx.topics.check_creation(topic).await.map_err(|error| kafka_fault(&error))?;
+        }
+    }
+    Ok(())
 }
 
 async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Result<(), Fault> {
@@ -120,7 +142,12 @@ async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Res
     Ok(())
 }
 
-async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut applied: Applied) -> Applied {
+async fn apply_objects(
+    ctx: &Context,
+    plan: &Plan,
+    children: &Children,
+    mut applied: Applied,
+) -> Result<Applied, ApplyError> {
     let wanted = build(plan);
     let outcome: Result<Deployment, ApplyError> = async {
         apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;
@@ -131,9 +158,30 @@ async fn apply_objects(ctx: &Context, plan: &Plan, children: &Children, mut appl
     .await;
     match outcome {
         Ok(deployment) => applied.deployment = Some(deployment),
+        Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
-    applied
+    Ok(applied)
+}
+
+/// Ends the processors of a suspended pipeline where nothing else could be done: a suspension waits for nothing to be mended.
+pub async fn suspend(
+    ctx: &Context,
+    uid: &str,
+    children: &Children,
+    applied: &mut Applied,
+) -> Result<(), ApplyError> {
+    let Some(deployment) = &children.deployment else { return Ok(()) };
+    let is_ours = deployment.owner_references().iter().any(|owner| owner.uid == uid);
+    if !is_ours || deployment.spec.replicas == Some(0) {
+        return Ok(());
+    }
+    match ctx.kubernetes.stop(deployment).await {
+        Ok(()) => info!("stopped the processors of a suspended pipeline"),
+        Err(error) if error.is_conflict() => return Err(error),
+        Err(error) => applied.faults.push(object_fault(&error)),
+    }
+    Ok(())
 }
 
 async fn apply_one<K: Child>(ctx: &Context, wanted: &K, actual: Option<&K>) -> Result<K, ApplyError> {
@@ -156,6 +204,14 @@ fn object_fault(error: &ApplyError) -> Fault {
             Cure::Dependency,
             format!("{error}; it is waited for until it is gone"),
         ),
+        ApplyError::Write { kind, .. } if error.is_forbidden() => about(
+            Reason::ProcessorNotStarted,
+            Cure::Retry,
+            format!(
+                "{}; raise the ResourceQuota of the namespace, or let the platform team grant the operator {kind}s there",
+                chain(error)
+            ),
+        ),
         ApplyError::Write { .. } if error.is_invalid() => {
             about(Reason::SpecInvalid, Cure::Change, format!("{}; change the spec accordingly", chain(error)))
         }
@@ -168,3 +224,6 @@ fn object_fault(error: &ApplyError) -> Fault {
 fn chain(error: &(dyn Error + 'static)) -> String {
     Chain(error).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,9 @@ use crds::AnalyticsPipeline;
 use crds::conditions::{ConditionType, Reason};
 use kube::ResourceExt;
 
+use crate::clickhouse::table::TableName;
 use crate::fault::{Cure, Fault};
+use crate::objects::age;
 
 /// End of the name of a dead-letter topic.
 const DEAD_LETTERS: &str = ".dead-letters";
@@ -16,6 +18,11 @@ const DEAD_LETTERS: &str = ".dead-letters";
 pub fn topic(pipeline: &AnalyticsPipeline) -> String {
     let default = || format!("{}.{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     pipeline.spec.kafka.topic.clone().unwrap_or_else(default)
+}
+
+/// Returns the name of the stream's table.
+pub fn table(pipeline: &AnalyticsPipeline) -> TableName {
+    TableName { database: pipeline.namespace().unwrap_or_default(), table: pipeline.name_any() }
 }
 
 /// Returns the name of the topic that keeps rejected records.
@@ -44,8 +51,8 @@ pub fn conflict(pipeline: &AnalyticsPipeline, neighbours: &[AnalyticsPipeline]) 
     let older = neighbours
         .iter()
         .filter(|other| other.uid() != pipeline.uid() && overlap(pipeline, other))
-        .filter(|other| age(other) < age(pipeline))
-        .min_by_key(|other| age(other))?;
+        .filter(|other| age(*other) < age(pipeline))
+        .min_by_key(|other| age(*other))?;
     let taken: Vec<_> = topics(pipeline).into_iter().filter(|topic| topics(older).contains(topic)).collect();
     Some(Fault::new(
         ConditionType::TopicReady,
@@ -57,12 +64,6 @@ pub fn conflict(pipeline: &AnalyticsPipeline, neighbours: &[AnalyticsPipeline]) 
             older.name_any()
         ),
     ))
-}
-
-/// Orders pipelines by when they asked; of two in one second, the UID decides.
-fn age(pipeline: &AnalyticsPipeline) -> (Option<jiff::Timestamp>, String) {
-    let created = pipeline.creation_timestamp().map(|time| time.0);
-    (created, pipeline.uid().unwrap_or_default())
 }
 
 #[cfg(test)]

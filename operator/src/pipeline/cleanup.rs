@@ -7,20 +7,20 @@
 
 use crds::AnalyticsPipeline;
 use crds::analytics_pipeline::DeletionPolicy;
-use crds::conditions::ConditionType;
+use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use tracing::info;
 
 use crate::clickhouse::mark::Mark;
-use crate::clickhouse::table::{TableChange, TableName};
+use crate::clickhouse::table::TableChange;
 use crate::context::{Context, clickhouse_fault, kafka_fault};
-use crate::fault::Fault;
+use crate::fault::{Cure, Fault};
 use crate::kafka::topic::TopicChange;
 use crate::kubernetes::{ApplyError, labels};
 use crate::pipeline::build::object_name;
 use crate::pipeline::claims;
-use crate::processors;
+use crate::processors::{self, Processor};
 
 /// Finalizer of pipelines whose data go with them.
 pub const FINALIZER: &str = "tributary.dev/data";
@@ -31,7 +31,7 @@ pub enum Cleanup {
     /// All is gone; the object may go.
     Done,
     /// Something is waited for.
-    Waiting(&'static str),
+    Waiting(String),
     /// Kafka or ClickHouse keeps it from going on.
     Faulty(Fault),
 }
@@ -61,11 +61,11 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
         if deployment.metadata.deletion_timestamp.is_none() {
             ctx.kubernetes.delete(&deployment).await?;
         }
-        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted".into()));
     }
     let pods = processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name).await?;
     if !pods.is_empty() {
-        return Ok(Cleanup::Waiting("the processors stop before topic and table are deleted"));
+        return Ok(Cleanup::Waiting(waiting_for(&namespace, &pods)));
     }
     Ok(match remove_data(ctx, pipeline).await {
         Ok(()) => Cleanup::Done,
@@ -80,13 +80,32 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
     })
 }
 
+fn waiting_for(namespace: &str, pods: &[Processor]) -> String {
+    let names: Vec<_> = pods.iter().map(|processor| processor.pod.name_any()).collect();
+    format!(
+        "the processors stop before topic and table are deleted; pods left: {}. Where the node of a pod is lost for good: kubectl -n {namespace} delete pod --force <pod>",
+        names.join(", ")
+    )
+}
+
 async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), Fault> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let table = claims::table(pipeline);
     let actual = ctx.describe_table(&table).await?;
     let mark = actual.and_then(|actual| Mark::parse(&actual.comment));
     let mark = mark.filter(|mark| mark.pipeline == format!("{namespace}/{name}"));
     let topic = claims::topic(pipeline);
+    let cluster = ctx.topics.cluster().await;
+    if let Some(elsewhere) = mark.as_ref().and_then(|mark| mark.elsewhere(cluster.as_deref())) {
+        return Err(Fault::new(
+            ConditionType::TopicReady,
+            Reason::OwnershipMismatch,
+            Cure::Retry,
+            format!(
+                "the topic is on the Kafka cluster `{elsewhere}`, and kafka.bootstrapServers leads to another one"
+            ),
+        ));
+    }
     let in_status = pipeline.status.as_ref().and_then(|status| status.topic.as_ref()) == Some(&topic);
     if in_status || mark.as_ref().is_some_and(|mark| mark.topic == topic) {
         // A group that is not empty has a reader that is not gone yet, and is refused: nothing else is deleted then.

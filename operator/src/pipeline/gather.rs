@@ -12,7 +12,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::ResourceExt;
 
-use crate::clickhouse::table::{ActualTable, TableName};
+use crate::clickhouse::table::ActualTable;
 use crate::context::Context;
 use crate::event_schema::in_force::{self, Named};
 use crate::fault::Fault;
@@ -39,6 +39,8 @@ pub struct Gathered {
     pub connection: Result<BTreeMap<String, Vec<u8>>, Fault>,
     /// Those of the pipeline's topics that exist.
     pub topics: Result<Vec<Topic>, Fault>,
+    /// Id of the Kafka cluster that was asked, where it is known.
+    pub cluster: Option<String>,
     /// The table, if it exists.
     pub table: Result<Option<ActualTable>, Fault>,
     /// What the pipeline owns in Kubernetes.
@@ -64,13 +66,14 @@ pub struct Children {
 pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathered, ApplyError> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     let asked = claims::topics(pipeline);
-    let table = TableName { database: namespace.clone(), table: name.clone() };
+    let table = claims::table(pipeline);
     let (mut topics, table, connection) =
         tokio::join!(ctx.describe_topics(&asked), ctx.describe_table(&table), ctx.connection());
     // Where the table is, the topics were; to call them gone has consequences (see `plan/ownership.rs`).
     if matches!((&topics, &table), (Ok(topics), Ok(Some(_))) if topics.len() < asked.len()) {
         topics = ctx.describe_topics_again(&asked).await;
     }
+    let cluster = if topics.is_ok() { ctx.topics.cluster().await } else { None };
     let (children, processors, rules, hash_key) = tokio::try_join!(
         children(ctx, &namespace, &name),
         processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
@@ -84,6 +87,7 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
         hash_key,
         connection,
         topics,
+        cluster,
         table,
         children,
         processors,

@@ -61,6 +61,8 @@ pub struct Plan {
     pub image: String,
     /// When the image is pulled.
     pub image_pull_policy: String,
+    /// Secrets of the namespace with which the image is pulled.
+    pub image_pull_secrets: Vec<String>,
     /// What a pod asks for and may use.
     pub resources: ProcessorResources,
     /// Where the key of `privacy: Hash` stands.
@@ -103,7 +105,7 @@ pub fn plan(
     }
     let config = stream_config(pipeline, settings, (&numbers, &schemas, &rules, &claim.mark));
     let config_text = serde_yaml::to_string(&config).map_err(|error| vec![internal(&error)])?;
-    let config_hash = config_hash::config_hash(&config_text, &connection, &hash_key, &rules);
+    let config_hash = config_hash::config_hash(&config_text, hash_key.as_deref());
     let spec = &pipeline.spec;
     Ok(Plan {
         namespace: pipeline.namespace().unwrap_or_default(),
@@ -118,11 +120,12 @@ pub fn plan(
         replicas: if spec.suspend || claim.must_stop_first { 0 } else { spec.processor.replicas },
         image: settings.processor_image.clone(),
         image_pull_policy: settings.processor_image_pull_policy.clone(),
+        image_pull_secrets: settings.processor_image_pull_secrets.clone(),
         resources: spec.processor.resources.clone(),
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules
             .iter()
-            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.as_ref()?.0.clone())))
+            .filter_map(|rule| Some((rule.config.name.clone(), rule.secret.clone()?)))
             .collect(),
         must_stop_first: claim.must_stop_first,
     })
@@ -152,7 +155,7 @@ fn claim(pipeline: &AnalyticsPipeline, gathered: &Gathered) -> Result<Claim, Vec
 
 /// A dot would make groups and topics of two pipelines begin alike; a longer name would not fit into a label of its pods.
 fn check_name(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
-    const LONGEST: usize = 40;
+    const LONGEST: usize = crds::shared::OBJECT_NAME_LENGTH;
     let name = pipeline.name_any();
     if name.len() <= LONGEST && !name.contains('.') {
         return Vec::new();

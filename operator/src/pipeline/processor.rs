@@ -2,17 +2,19 @@
 //!
 //! In: the Deployment, its pods and what they say of themselves. Out: a fault, what is waited for, or that all is well.
 //! The reason nearest to the cause wins: an image that cannot be had, a container that ends again and again, a pod that
-//! cannot be placed, a data path that does not work; only then "still starting".
+//! cannot be placed or made, a data path that does not work, a rollout that takes too long; only then "still starting".
 
 use crds::analytics_pipeline::ProcessorStatus;
 use crds::conditions::{ConditionType, Reason};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::fault::{Cure, Fault};
 use crate::processors::Processor;
 use crate::status::shortened;
 
+/// Name of the processor's container.
+const CONTAINER: &str = "processor";
 /// Longest piece of a container's last words in a condition, in bytes.
 const LAST_WORDS: usize = 500;
 
@@ -43,8 +45,9 @@ pub fn judge(deployment: &Deployment, processors: &[Processor]) -> Verdict {
     let fault = running()
         .find_map(|processor| container_fault(&processor.pod))
         .or_else(|| running().find_map(|processor| placement_fault(&processor.pod)))
-        .or_else(|| deployment_fault(deployment))
-        .or_else(|| running().find_map(data_path_fault));
+        .or_else(|| deployment_fault(deployment, |it| is(it, "ReplicaFailure", "True")))
+        .or_else(|| running().find_map(data_path_fault))
+        .or_else(|| deployment_fault(deployment, is_overdue));
     if let Some((reason, message)) = fault {
         return Verdict::Faulty(Fault::new(ConditionType::ProcessorReady, reason, Cure::Retry, message));
     }
@@ -67,7 +70,8 @@ pub fn judge(deployment: &Deployment, processors: &[Processor]) -> Verdict {
 pub fn describe(deployment: &Deployment) -> ProcessorStatus {
     let (desired, ready) = (desired(deployment), ready(deployment));
     let pod = deployment.spec.template.spec.as_ref();
-    let image = pod.and_then(|pod| pod.containers.first()).and_then(|container| container.image.clone());
+    let container = pod.and_then(|pod| pod.containers.iter().find(|container| container.name == CONTAINER));
+    let image = container.and_then(|container| container.image.clone());
     ProcessorStatus {
         desired,
         ready,
@@ -94,7 +98,9 @@ fn ready(deployment: &Deployment) -> i32 {
 
 fn container_fault(pod: &Pod) -> Option<(Reason, String)> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let container = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    // Others may put containers of their own beside it.
+    let container = containers.iter().find(|container| container.name == CONTAINER)?;
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let said = waiting.message.as_deref().unwrap_or_default();
     match waiting.reason.as_deref()? {
@@ -130,6 +136,9 @@ fn container_fault(pod: &Pod) -> Option<(Reason, String)> {
 fn last_words(container: &ContainerStatus) -> String {
     let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let Some(ended) = ended else { return "the kubelet does not say why".into() };
+    if ended.reason.as_deref() == Some("OOMKilled") {
+        return "it was out of memory; raise `spec.processor.resources.memory`".into();
+    }
     match ended.message.as_deref().map(str::trim).filter(|message| !message.is_empty()) {
         Some(message) => {
             let line = message.lines().last().unwrap_or_default();
@@ -152,18 +161,23 @@ fn placement_fault(pod: &Pod) -> Option<(Reason, String)> {
     ))
 }
 
-fn deployment_fault(deployment: &Deployment) -> Option<(Reason, String)> {
+fn deployment_fault(
+    deployment: &Deployment,
+    is_failure: impl Fn(&DeploymentCondition) -> bool,
+) -> Option<(Reason, String)> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    let failed = |type_: &str, status: &str| {
-        conditions.iter().find(|condition| {
-            condition.type_.as_deref() == Some(type_) && condition.status.as_deref() == Some(status)
-        })
-    };
-    let failure = failed("ReplicaFailure", "True").or_else(|| {
-        failed("Progressing", "False").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded"))
-    })?;
+    let failure = conditions.iter().find(|condition| is_failure(condition))?;
     let why = failure.message.as_deref().unwrap_or("the apiserver does not say why");
     Some((Reason::ProcessorNotStarted, format!("processor pods cannot be started: {why}")))
+}
+
+fn is(condition: &DeploymentCondition, type_: &str, status: &str) -> bool {
+    condition.type_.as_deref() == Some(type_) && condition.status.as_deref() == Some(status)
+}
+
+/// A rollout that takes too long is only the consequence of what a pod can say better.
+fn is_overdue(condition: &DeploymentCondition) -> bool {
+    is(condition, "Progressing", "False") && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
 }
 
 fn data_path_fault(processor: &Processor) -> Option<(Reason, String)> {

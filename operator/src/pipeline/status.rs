@@ -42,7 +42,7 @@ pub fn status(
         faults.push(fault.clone());
     }
     let mut conditions = Conditions::new(&before.conditions, pipeline.metadata.generation, now);
-    say_topic(&mut conditions, &faults, plan.filter(|_| applied.has_topics));
+    say_topic(&mut conditions, &faults, plan.filter(|plan| applied.has_topics || plan.must_stop_first));
     say_table(&mut conditions, &faults, plan.filter(|_| applied.has_table));
     say_processor(&mut conditions, &faults, (verdict.as_ref(), pipeline.spec.suspend));
     let waiting = waiting(pipeline, plan, verdict.as_ref());
@@ -71,6 +71,11 @@ pub fn status(
 fn say_topic(conditions: &mut Conditions<'_>, faults: &[Fault], plan: Option<&Plan>) {
     let kind = ConditionType::TopicReady;
     conditions.step(kind, faults, |conditions| match plan.and_then(|plan| plan.topics.first()) {
+        Some(topic) if plan.is_some_and(|plan| plan.must_stop_first) => {
+            let message =
+                format!("topic `{}` is gone, and is made again when the processors have stopped", topic.name);
+            conditions.say(kind, Truth::False, Reason::Progressing, &message);
+        }
         Some(topic) => {
             let message = format!("topic `{}` has {} partitions", topic.name, topic.partitions);
             conditions.say(kind, Truth::True, Reason::Succeeded, &message);

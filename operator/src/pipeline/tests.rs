@@ -9,29 +9,29 @@ use crate::kafka::KafkaError;
 use crate::kafka::topic::TopicChange;
 use crate::testing::Fixture;
 
-const SCHEMA: &str = "{apiVersion: tributary.dev/v1alpha1, kind: EventSchema, metadata: {name: purchase, namespace: shop}, spec: {fields: [{name: a, type: String}]}}";
-const PIPELINE: &str = "{apiVersion: tributary.dev/v1alpha1, kind: AnalyticsPipeline, metadata: {name: ios, namespace: shop}, spec: {schemas: [{name: purchase}], privacy: {hashKey: {name: privacy, key: key}}}}";
-const SECRET: &str = "{apiVersion: v1, kind: Secret, metadata: {name: privacy, namespace: shop}, data: {key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}}";
+pub(super) const SCHEMA: &str = "{apiVersion: tributary.dev/v1alpha1, kind: EventSchema, metadata: {name: purchase, namespace: shop}, spec: {fields: [{name: a, type: String}]}}";
+pub(super) const PIPELINE: &str = "{apiVersion: tributary.dev/v1alpha1, kind: AnalyticsPipeline, metadata: {name: ios, namespace: shop}, spec: {schemas: [{name: purchase}], privacy: {hashKey: {name: privacy, key: key}}}}";
+pub(super) const SECRET: &str = "{apiVersion: v1, kind: Secret, metadata: {name: privacy, namespace: shop}, data: {key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}}";
 const PATH: &str = "/apis/tributary.dev/v1alpha1/namespaces/shop/analyticspipelines/ios";
-const CHILDREN: [&str; 4] = [
+pub(super) const CHILDREN: [&str; 4] = [
     "/api/v1/namespaces/shop/serviceaccounts/ios-processor",
     "/api/v1/namespaces/shop/secrets/ios-processor",
     "/api/v1/namespaces/shop/configmaps/ios-processor",
     "/apis/apps/v1/namespaces/shop/deployments/ios-processor",
 ];
 
-fn ready(fixture: &Fixture) -> String {
+pub(super) fn ready(fixture: &Fixture) -> String {
     fixture.ready("analyticspipelines", "ios")
 }
 
-async fn settled() -> Fixture {
+pub(super) async fn settled() -> Fixture {
     let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
     fixture.settle().await;
     assert!(ready(&fixture).starts_with("Ready=True Succeeded"), "{}", ready(&fixture));
     fixture
 }
 
-fn away() -> KafkaError {
+pub(super) fn away() -> KafkaError {
     KafkaError::Unreachable { action: "describe topics".into(), source: "connection refused".into() }
 }
 
@@ -52,6 +52,21 @@ async fn a_settled_pipeline_is_not_written_to_by_this_process_or_the_next() {
     fixture.look_at_all().await;
     assert_eq!(fixture.cluster.writes(), before);
     assert!(fixture.topics.take_applied().is_empty() && fixture.tables.take_applied().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn processors_are_pulled_with_the_secrets_that_the_platform_team_names() {
+    let mut fixture = settled().await;
+    let secrets = |fixture: &Fixture| {
+        let deployment = fixture.cluster.get(CHILDREN[3]).unwrap();
+        deployment["spec"]["template"]["spec"]["imagePullSecrets"].clone()
+    };
+    assert_eq!(secrets(&fixture), Value::Null);
+    let mut settings = fixture.ctx.settings.as_ref().clone();
+    settings.processor_image_pull_secrets = vec!["registry".into(), "mirror".into()];
+    fixture.ctx.settings = std::sync::Arc::new(settings);
+    fixture.settle().await;
+    assert_eq!(secrets(&fixture), json!([{ "name": "registry" }, { "name": "mirror" }]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,6 +117,8 @@ async fn children_changed_or_deleted_by_hand_are_repaired() {
     fixture.cluster.edit(CHILDREN[2], |it| it["data"]["stream.yaml"] = json!("version: 0"));
     fixture.cluster.edit(CHILDREN[3], |it| {
         it["spec"]["template"]["spec"]["containers"][0]["image"] = json!("evil:latest");
+        it["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["--evil"]);
+        it["spec"]["paused"] = json!(true);
         it["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("me");
     });
     fixture.settle().await;
@@ -109,6 +126,29 @@ async fn children_changed_or_deleted_by_hand_are_repaired() {
     CHILDREN.iter().for_each(|path| fixture.cluster.remove(path));
     fixture.settle().await;
     assert_eq!(CHILDREN.iter().map(|path| content(&fixture, path)).collect::<Vec<_>>(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_wanted_is_taken_out_of_the_children() {
+    let folder = std::env::temp_dir().join(format!("tributary-connection-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (user, password) = (folder.join("clickhouse-user"), folder.join("kafka.sasl.password"));
+    std::fs::write(&user, "tributary").unwrap();
+    std::fs::write(&password, "secret").unwrap();
+    let mut fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    let mut settings = crate::testing::settings();
+    settings.connection_dir = folder.clone();
+    fixture.ctx.settings = std::sync::Arc::new(settings);
+    fixture.settle().await;
+    let copied = |fixture: &Fixture| fixture.cluster.get(CHILDREN[1]).unwrap()["data"].clone();
+    assert_eq!(copied(&fixture)["kafka.sasl.password"], json!("c2VjcmV0"));
+    let pods = fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["template"].clone();
+    std::fs::remove_file(&password).unwrap();
+    fixture.look_at_all().await;
+    assert!(copied(&fixture)["kafka.sasl.password"].is_null(), "{}", copied(&fixture));
+    let template = &fixture.cluster.get(CHILDREN[3]).unwrap()["spec"]["template"];
+    assert_eq!(*template, pods, "no pod starts anew for a password");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 fn content(fixture: &Fixture, path: &str) -> Value {
@@ -151,6 +191,17 @@ async fn kafka_away_is_told_tried_again_and_heals() {
     );
     fixture.settle().await;
     assert!(ready(&fixture).starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_has_ended_for_good_does_not_count_as_running() {
+    let mut fixture = settled().await;
+    for (name, phase) in [("evicted", "Failed"), ("done", "Succeeded")] {
+        fixture.cluster.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}}));
+    }
+    fixture.put(&PIPELINE.replace("spec: {", "spec: {suspend: true, "));
+    fixture.settle().await;
+    assert!(ready(&fixture).starts_with("Ready=True Suspended"), "{}", ready(&fixture));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,11 +267,14 @@ async fn deleting() -> Fixture {
 #[tokio::test(start_paused = true)]
 async fn delete_stops_the_processors_then_takes_groups_and_topics_and_the_table_last() {
     let mut fixture = deleting().await;
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}});
-    fixture.cluster.put(pod);
+    let pod = |name: &str, phase: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}});
+    fixture.cluster.put(pod("p", "Running"));
+    fixture.cluster.put(pod("evicted", "Failed"));
     fixture.look_at_all().await;
     assert!(fixture.cluster.get(CHILDREN[3]).is_none());
     fixture.look_at_all().await;
+    let text = ready(&fixture);
+    assert!(text.contains("pods left: p. ") && text.contains("delete pod --force"), "{text}");
     assert!(fixture.topics.take_applied().is_empty(), "topics are deleted while a pod runs");
     fixture.cluster.remove("/api/v1/namespaces/shop/pods/p");
     fixture.look_at_all().await;
@@ -249,6 +303,17 @@ async fn delete_with_kafka_away_says_so_and_how_to_give_up() {
     assert!(fixture.tables.take_applied().is_empty(), "the table is dropped before the topic");
     fixture.look_at_all().await;
     assert!(fixture.cluster.get(PATH).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn delete_takes_nothing_from_another_kafka_cluster() {
+    let mut fixture = deleting().await;
+    fixture.topics.move_to("another");
+    fixture.look_at_all().await;
+    fixture.look_at_all().await;
+    let text = ready(&fixture);
+    assert!(text.starts_with("Ready=False OwnershipMismatch: deletion waits"), "{text}");
+    assert!(fixture.topics.take_applied().is_empty() && fixture.tables.take_applied().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,14 @@ fn networks_are_in_cidr_form() {
 }
 
 #[test]
+fn pull_secrets_of_processors_may_be_several() {
+    assert!(parse(&[]).unwrap().processor_image_pull_secrets.is_empty());
+    let settings =
+        parse(&["--processor-image-pull-secret", "registry", "--processor-image-pull-secret", "mirror"]);
+    assert_eq!(settings.unwrap().processor_image_pull_secrets, ["registry", "mirror"]);
+}
+
+#[test]
 fn durations_have_a_unit_and_a_floor() {
     assert_eq!(parse(&["--resync", "5m"]).unwrap().resync, Duration::from_secs(300));
     assert!(parse(&["--resync", "5"]).is_err());

@@ -25,6 +25,8 @@ struct State {
     objects: BTreeMap<String, Value>,
     writes: Vec<String>,
     events: Vec<Value>,
+    refusals: BTreeMap<String, (u16, &'static str)>,
+    arrivals: Vec<(usize, Value)>,
     version: u64,
 }
 
@@ -96,6 +98,21 @@ impl FakeCluster {
     /// Takes an object away behind the controllers' back.
     pub(crate) fn remove(&self, path: &str) {
         self.state().objects.remove(path);
+    }
+
+    /// Refuses a request, `METHOD path`, from now on.
+    pub(crate) fn refuse(&self, request: &str, code: u16, message: &'static str) {
+        self.state().refusals.insert(request.into(), (code, message));
+    }
+
+    /// Refuses no request any more.
+    pub(crate) fn refuse_nothing(&self) {
+        self.state().refusals.clear();
+    }
+
+    /// Puts an object there, as somebody else would, as soon as there were so many writes.
+    pub(crate) fn put_after_writes(&self, n_writes: usize, object: Value) {
+        self.state().arrivals.push((n_writes, object));
     }
 
     /// Returns all objects of a kind.
@@ -172,22 +189,22 @@ impl FakeCluster {
             let is_event = path.ends_with("/events");
             if !is_event {
                 state.writes.push(format!("{} {path}", parts.method));
+                state.arrive();
             }
         }
-        let outcome = match parts.method {
-            Method::GET if path.ends_with("/pods") => Ok(state.list(&path)),
-            Method::GET => state.objects.get(&path).cloned().ok_or((404, "NotFound")),
-            Method::POST => Ok(state.create(&path, body)),
-            Method::PUT => state.replace(&path, body),
-            Method::PATCH => state.patch(&path, body),
-            Method::DELETE => state.objects.remove(&path).ok_or((404, "NotFound")),
-            _ => Err((405, "not allowed")),
+        let refusal = state.refusals.get(&format!("{} {path}", parts.method)).copied();
+        let outcome = match refusal {
+            Some(refusal) => Err(refusal),
+            None => state.serve(&parts.method, &path, body),
         };
+        // The only field that is ever refused here.
+        let details =
+            json!({"causes": [{"reason": "FieldValueInvalid", "message": "", "field": "metadata.uid"}]});
         let (code, value) = match outcome {
             Ok(value) => (200, value),
             Err((code, message)) => (
                 code,
-                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": message, "code": code}),
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": message, "code": code, "details": details}),
             ),
         };
         Response::builder().status(code).body(Body::from(serde_json::to_vec(&value).unwrap())).unwrap()
@@ -195,11 +212,34 @@ impl FakeCluster {
 }
 
 impl State {
+    fn serve(&mut self, method: &Method, path: &str, body: Value) -> Result<Value, (u16, &'static str)> {
+        match *method {
+            Method::GET if path.ends_with("/pods") => Ok(self.list(path)),
+            Method::GET => self.objects.get(path).cloned().ok_or((404, "NotFound")),
+            Method::POST => Ok(self.create(path, body)),
+            Method::PUT => self.replace(path, body),
+            Method::PATCH => self.patch(path, body),
+            Method::DELETE => self.objects.remove(path).ok_or((404, "NotFound")),
+            _ => Err((405, "not allowed")),
+        }
+    }
+
     fn store(&mut self, path: &str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.objects.insert(path.into(), object.clone());
         object
+    }
+
+    fn arrive(&mut self) {
+        let n_writes = self.writes.len();
+        let (due, later) =
+            std::mem::take(&mut self.arrivals).into_iter().partition(|(after, _)| *after <= n_writes);
+        self.arrivals = later;
+        let due: Vec<(usize, Value)> = due;
+        for (_, object) in due {
+            self.store(&path_of(&object), object);
+        }
     }
 
     fn list(&self, path: &str) -> Value {
@@ -256,9 +296,16 @@ impl State {
     }
 
     fn check_version(&self, path: &str, body: &Value) -> Result<(), (u16, &'static str)> {
-        let wanted = &body["metadata"]["resourceVersion"];
-        let actual = self.objects.get(path).map(|object| &object["metadata"]["resourceVersion"]);
-        if wanted.is_null() || actual == Some(wanted) { Ok(()) } else { Err((409, "Conflict")) }
+        let there = self.objects.get(path).map(|object| &object["metadata"]);
+        let is_same = |key: &str| {
+            let wanted = &body["metadata"][key];
+            wanted.is_null() || there.map(|metadata| &metadata[key]) == Some(wanted)
+        };
+        match (is_same("uid"), is_same("resourceVersion")) {
+            (false, _) if there.is_some() => Err((422, "field is immutable")),
+            (true, true) => Ok(()),
+            (true | false, _) => Err((409, "Conflict")),
+        }
     }
 }
 

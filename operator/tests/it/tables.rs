@@ -57,7 +57,13 @@ fn table(database: &str) -> Table {
         partition_by: PartitionBy::Month,
         order_by: vec!["event".into(), "select".into(), "event_time".into()],
         ttl_seconds: Some(31_536_000),
-        mark: Mark { pipeline: "it's/\"ios\"".into(), id: "7f0c".into(), epoch: 1, topic: "shop.ios".into() },
+        mark: Mark {
+            pipeline: "it's/\"ios\"".into(),
+            id: "7f0c".into(),
+            epoch: 1,
+            topic: "shop.ios".into(),
+            cluster: None,
+        },
     }
 }
 

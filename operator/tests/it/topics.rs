@@ -52,10 +52,17 @@ async fn described(
 }
 
 async fn creates(topics: &dyn Topics, topic: &Topic) {
+    let cluster = topics.cluster().await;
+    assert!(cluster.as_ref().is_some_and(|id| !id.is_empty()), "{cluster:?}");
+    assert_eq!(topics.cluster().await, cluster);
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
+    topics.check_creation(topic).await.unwrap();
+    assert_eq!(describe(topics, &topic.name).await, None, "checking a creation must not make the topic");
     let create = TopicChange::Create(topic.clone());
     topics.apply(&create).await.unwrap();
+    let exists = topics.check_creation(topic).await.unwrap_err();
+    assert!(exists.is_transient(), "a topic that is there would not be created: {exists}");
     assert_eq!(described(topics, &topic.name, |there| there.is_some()).await.as_ref(), Some(topic));
     topics.apply(&create).await.expect("creating what is there as wanted is no error");
     let other =
@@ -103,6 +110,7 @@ async fn repairs(topics: &dyn Topics, topic: &Topic) {
 
 async fn refuses(topics: &dyn Topics, prefix: &str) {
     let many = Topic { name: format!("{prefix}.many"), partitions: 1, replicas: 99, config: BTreeMap::new() };
+    assert_eq!(topics.check_creation(&many).await.unwrap_err().reason(), Reason::KafkaRejected);
     let error = topics.apply(&TopicChange::Create(many.clone())).await.unwrap_err();
     assert_eq!((error.reason(), error.is_transient()), (Reason::KafkaRejected, false));
     assert!(matches!(error, KafkaError::Rejected { .. }));

@@ -7,6 +7,7 @@
 
 use crds::columns::ScalarType;
 use crds::schema::literal::integer_bounds;
+use wide::u8x16;
 
 use super::fault::{Breach, Found};
 use super::value::Value;
@@ -70,11 +71,30 @@ impl Target {
         Self { kind, coerce }
     }
 
-    /// Converts a value that is there.
-    #[inline]
-    pub(crate) fn convert(&self, cell: Cell, texts: Texts<'_>) -> Result<Value, Breach> {
+    /// Converts a value that is there. What most fields are is decided here, the rest behind a call.
+    #[inline(always)]
+    pub(crate) fn convert(&self, cell: Cell, texts: Texts<'_>, value: &mut Value) -> Result<(), Breach> {
+        *value = match (self.kind, cell) {
+            (Kind::Text, Cell::Text(span)) => {
+                *value = Value::Text(span);
+                return Ok(());
+            }
+            (Kind::Integer { least, greatest }, Cell::Whole(span)) => {
+                integer_within(number::integer(texts.get(span)), least, greatest)?
+            }
+            (Kind::Float { is_single }, Cell::Whole(span) | Cell::Fraction(span)) => {
+                float(texts.get(span), is_single)?
+            }
+            (Kind::Decimal { scale, greatest }, Cell::Whole(span) | Cell::Fraction(span)) => {
+                decimal(texts.get(span), scale, greatest)?
+            }
+            (_, cell) => self.convert_other(cell, texts)?,
+        };
+        Ok(())
+    }
+
+    fn convert_other(&self, cell: Cell, texts: Texts<'_>) -> Result<Value, Breach> {
         let converted = match (self.kind, cell) {
-            (Kind::Text, Cell::Text(span)) => return Ok(Value::Text(span)),
             (Kind::Text, Cell::Whole(span) | Cell::Fraction(span) | Cell::True(span) | Cell::False(span))
                 if self.coerce =>
             {
@@ -99,9 +119,7 @@ impl Target {
                 _ => None,
             },
             Kind::Integer { least, greatest } => {
-                let number = self.integer(text, whole)?;
-                let fitting = number.filter(|number| (least..=greatest).contains(number));
-                Some(fitting.map(Value::Integer).ok_or(Breach::BeyondType))
+                Some(integer_within(self.integer(text, whole)?, least, greatest))
             }
             Kind::Float { is_single } => Some(float(text, is_single)),
             Kind::Decimal { scale, greatest } => Some(decimal(text, scale, greatest)),
@@ -188,6 +206,16 @@ impl Target {
     }
 }
 
+/// `number` is none when it is beyond 128 bits.
+#[inline]
+fn integer_within(number: Option<i128>, least: i128, greatest: i128) -> Result<Value, Breach> {
+    match number {
+        Some(number) if (least..=greatest).contains(&number) => Ok(Value::Integer(number)),
+        _ => Err(Breach::BeyondType),
+    }
+}
+
+#[inline]
 fn float(text: &str, is_single: bool) -> Result<Value, Breach> {
     let number = number::float(text).ok_or(Breach::BeyondType)?;
     if is_single && (number as f32).is_infinite() {
@@ -196,6 +224,7 @@ fn float(text: &str, is_single: bool) -> Result<Value, Breach> {
     Ok(Value::Float(number))
 }
 
+#[inline]
 fn decimal(text: &str, scale: u8, greatest: i128) -> Result<Value, Breach> {
     let number = number::decimal(text, scale).map_err(|fault| match fault {
         NumberFault::TooLarge => Breach::BeyondType,
@@ -229,51 +258,43 @@ pub(crate) fn wrong_type(cell: Cell) -> Breach {
 
 /// Reads the 36 characters of a UUID; 32 without hyphens when `bare` is allowed.
 fn uuid(text: &str, bare: bool) -> Option<u128> {
-    /// Lengths of the groups between the hyphens.
-    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
     let bytes = text.as_bytes();
-    if bytes.len() == 32 && bare {
-        return hexadecimal(bytes, 0);
-    }
-    if bytes.len() != 36 {
-        return None;
-    }
-    let mut number = 0;
-    let mut at = 0;
-    for length in GROUPS {
-        if at > 0 && bytes[at - 1] != b'-' {
+    let mut digits = [0; 32];
+    if let Some(bytes) = bytes.first_chunk::<36>().filter(|_| bytes.len() == 36) {
+        if [8, 13, 18, 23].iter().any(|at| bytes[*at] != b'-') {
             return None;
         }
-        number = hexadecimal(&bytes[at..at + length], number)?;
-        at += length + 1;
+        digits[..8].copy_from_slice(&bytes[..8]);
+        digits[8..12].copy_from_slice(&bytes[9..13]);
+        digits[12..16].copy_from_slice(&bytes[14..18]);
+        digits[16..20].copy_from_slice(&bytes[19..23]);
+        digits[20..].copy_from_slice(&bytes[24..]);
+    } else if bytes.len() == 32 && bare {
+        digits.copy_from_slice(bytes);
+    } else {
+        return None;
     }
-    Some(number)
+    let (upper, lower) = (digits.first_chunk::<16>()?, digits.last_chunk::<16>()?);
+    Some(u128::from(hexadecimal(*upper)?) << 64 | u128::from(hexadecimal(*lower)?))
 }
 
-/// Continues a number by hexadecimal digits.
+/// Reads sixteen hexadecimal digits at once.
 #[inline]
-fn hexadecimal(digits: &[u8], before: u128) -> Option<u128> {
-    let mut number: u64 = 0;
-    let (upper, lower) = digits.split_at(digits.len().saturating_sub(16));
-    let before = if upper.is_empty() { before } else { hexadecimal(upper, before)? };
-    let mut wrong = 0;
-    for digit in lower {
-        let value = DIGIT_VALUES[usize::from(*digit)];
-        wrong |= value;
-        number = number << 4 | u64::from(value & 15);
+fn hexadecimal(digits: [u8; 16]) -> Option<u64> {
+    let text = u8x16::new(digits);
+    let (digit, letter) = (text - u8x16::splat(b'0'), (text | u8x16::splat(0x20)) - u8x16::splat(b'a'));
+    let is_digit = digit.simd_eq(digit.min(u8x16::splat(9)));
+    let is_letter = letter.simd_eq(letter.min(u8x16::splat(5)));
+    if (is_digit | is_letter).to_bitmask() != 0xffff {
+        return None;
     }
-    (wrong < 16).then(|| before << (4 * lower.len()) | u128::from(number))
+    let halves = is_digit.bitselect(digit, letter + u8x16::splat(10)).to_array();
+    let number = u128::from_be_bytes(halves);
+    // Two digits become a byte, two bytes a pair, and so on.
+    let pack = |number: u64| {
+        let number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff;
+        let number = (number | number >> 8) & 0x0000_ffff_0000_ffff;
+        (number | number >> 16) & 0xffff_ffff
+    };
+    Some(pack((number >> 64) as u64) << 32 | pack(number as u64))
 }
-
-/// Value of each byte as a hexadecimal digit; 255 for others.
-const DIGIT_VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let mut value = 0;
-    while value < 16 {
-        let digit = b"0123456789abcdef"[value];
-        values[digit as usize] = value as u8;
-        values[digit.to_ascii_uppercase() as usize] = value as u8;
-        value += 1;
-    }
-    values
-};

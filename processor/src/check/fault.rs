@@ -150,6 +150,7 @@ pub(crate) enum Fault {
 impl Fault {
     /// Writes the rejection. `texts` are those of the event that has the fault.
     #[cold]
+    #[inline(never)]
     pub(crate) fn explain(self, plan: &Plan, texts: Texts<'_>) -> Rejected {
         let (reason, field, message) = match self {
             Self::Record(fault) => fault.explain(plan),

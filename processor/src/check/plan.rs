@@ -76,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<String>,
     /// Fields; a field's index is its slot.
     pub(crate) fields: Vec<FieldPlan>,
+    /// Slots of the fields that do not go on as they are.
+    pub(crate) personal: Vec<usize>,
     /// Slots of the event id, best first.
     pub(crate) id_slots: Range<u16>,
     /// Slots of the event time, best first.
@@ -146,7 +148,22 @@ impl Plan {
         let trie = Trie::new(paths.iter().map(|(path, slot, is_json)| (path.as_slice(), *slot, *is_json)));
         let shape = Shape::new(&trie, &fields);
         let Head { name, event, unknown, rules } = head;
-        Self { name, event, trie, slots, fields, id_slots, time_slots, event_slots, unknown, rules, shape }
+        let is_personal = |slot: &usize| fields[*slot].privacy != Privacy::Plain;
+        let personal = (0..fields.len()).filter(is_personal).collect();
+        Self {
+            name,
+            event,
+            trie,
+            slots,
+            fields,
+            personal,
+            id_slots,
+            time_slots,
+            event_slots,
+            unknown,
+            rules,
+            shape,
+        }
     }
 
     /// Path of an object with dots.

@@ -8,7 +8,10 @@ use regex::Regex;
 
 use super::fault::Breach;
 use super::value::Value;
-use crate::decode::text::Texts;
+use crate::decode::text::{Span, Texts};
+
+/// So many values of an enum are looked through one by one.
+const FEW: usize = 8;
 
 /// The constraints of a field, compiled.
 #[derive(Debug)]
@@ -47,16 +50,17 @@ impl Rules {
     ///
     /// # Errors
     /// With the first constraint that it breaks.
-    #[inline]
-    pub(crate) fn check(&self, value: Value, texts: Texts<'_>) -> Result<(), Breach> {
-        if !self.any {
-            return Ok(());
-        }
-        match value {
+    #[inline(always)]
+    pub(crate) fn check(&self, value: &Value, texts: Texts<'_>) -> Result<(), Breach> {
+        if self.any { self.check_any(value, texts) } else { Ok(()) }
+    }
+
+    fn check_any(&self, value: &Value, texts: Texts<'_>) -> Result<(), Breach> {
+        match *value {
             Value::Integer(number) => self.check_bounds(Bound::Integer(number)),
             Value::Decimal(number) => self.check_bounds(Bound::Decimal(number)),
             Value::Float(number) => self.check_bounds(Bound::Float(number)),
-            Value::Text(span) => self.check_text(texts.get(span)),
+            Value::Text(span) => self.check_text(span, texts),
             Value::List(from, to) => self.check_length((to - from) as usize),
             Value::Missing
             | Value::Bool(_)
@@ -87,17 +91,23 @@ impl Rules {
         Ok(())
     }
 
-    fn check_text(&self, text: &str) -> Result<(), Breach> {
-        // A character is one to four bytes: most texts are judged without counting.
-        if text.len() > self.max_length || text.len() < self.min_length.saturating_mul(4) {
-            self.check_length(text.chars().count())?;
+    fn allows(&self, text: &[u8]) -> bool {
+        if self.allowed.len() <= FEW {
+            // Texts of another length are told apart without a look at them.
+            return self.allowed.iter().any(|allowed| allowed.as_bytes() == text);
         }
-        if !self.allowed.is_empty()
-            && self.allowed.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_err()
-        {
+        self.allowed.binary_search_by(|allowed| allowed.as_bytes().cmp(text)).is_ok()
+    }
+
+    fn check_text(&self, span: Span, texts: Texts<'_>) -> Result<(), Breach> {
+        // A character is one to four bytes: most texts are judged without counting.
+        if span.len() > self.max_length || span.len() < self.min_length.saturating_mul(4) {
+            self.check_length(texts.get(span).chars().count())?;
+        }
+        if !self.allowed.is_empty() && !self.allows(texts.bytes(span)) {
             return Err(Breach::NotInEnum);
         }
-        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(texts.get(span))) {
             return Err(Breach::PatternMismatch);
         }
         Ok(())

@@ -55,3 +55,21 @@ fn the_field_and_the_schema_version_stand_beside_the_message() {
     let rejected = reject(r#""amount":1000"#);
     assert_eq!((rejected.field.as_str(), rejected.schema.as_str()), ("amount", "purchase@1"));
 }
+
+#[test]
+fn every_digit_of_a_uuid_is_hexadecimal() {
+    let mut line = line(STREAM);
+    let mut rows = line.rows();
+    let uuid = "01234567-89ab-cdef-FEDC-ba9876543210";
+    for at in 0..uuid.len() {
+        for byte in (b' '..=b'~').filter(|byte| !b"\"\\".contains(byte)) {
+            let mut spoiled = uuid.as_bytes().to_vec();
+            spoiled[at] = byte;
+            let spoiled = String::from_utf8(spoiled).unwrap();
+            let event = format!(r#"{{"event":"purchase","tags":["{spoiled}"]}}"#);
+            let outcome = line.take(&record(0, Some(event.as_bytes())), &mut rows);
+            let right = if uuid.as_bytes()[at] == b'-' { byte == b'-' } else { byte.is_ascii_hexdigit() };
+            assert_eq!(outcome == Outcome::Stored, right, "{spoiled}");
+        }
+    }
+}

@@ -78,6 +78,11 @@ impl Buffer {
         Self { header, store, nulls, n_rows: 0 }
     }
 
+    /// Bytes that a row takes of this column at least.
+    pub(crate) fn missing_bytes(&self) -> usize {
+        usize::from(self.nulls.is_some()) + self.store.missing_bytes()
+    }
+
     /// Number of rows that have come.
     pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
@@ -93,15 +98,19 @@ impl Buffer {
     }
 
     /// Adds missing values until there are `n_rows` rows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pad(&mut self, n_rows: usize) {
         if self.n_rows < n_rows {
-            self.store.pad(n_rows - self.n_rows);
-            if let Some(nulls) = &mut self.nulls {
-                nulls.resize(n_rows, 1);
-            }
-            self.n_rows = n_rows;
+            self.add_missing(n_rows);
         }
+    }
+
+    fn add_missing(&mut self, n_rows: usize) {
+        self.store.pad(n_rows - self.n_rows);
+        if let Some(nulls) = &mut self.nulls {
+            nulls.resize(n_rows, 1);
+        }
+        self.n_rows = n_rows;
     }
 
     /// Adds a row of a type with one width.
@@ -165,7 +174,8 @@ impl Buffer {
             out.extend_from_slice(&nulls[there.clone()]);
             out.resize(out.len() + n_missing, 1);
         }
-        self.store.encode(there, n_missing, out);
+        let is_all = there == (0..self.n_rows);
+        self.store.encode(there, is_all, n_missing, out);
     }
 }
 
@@ -182,6 +192,15 @@ impl Store {
             ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
         };
         Self::Fixed { width, bytes: Vec::new() }
+    }
+
+    fn missing_bytes(&self) -> usize {
+        match self {
+            Self::Fixed { width, .. } => *width,
+            Self::Text { missing, .. } => missing.len(),
+            Self::Dictionary(_) => size_of::<u32>(),
+            Self::List { .. } => size_of::<u64>(),
+        }
     }
 
     fn clear(&mut self) {
@@ -221,16 +240,20 @@ impl Store {
         }
     }
 
-    fn encode(&self, rows: Range<usize>, n_missing: usize, out: &mut Vec<u8>) {
+    fn encode(&self, rows: Range<usize>, is_all: bool, n_missing: usize, out: &mut Vec<u8>) {
         match self {
             Self::Fixed { width, bytes } => {
                 out.extend_from_slice(&bytes[rows.start * width..rows.end * width]);
                 out.resize(out.len() + n_missing * width, 0);
             }
+            // All rows is the rule; only a refused batch is cut, and where its strings end is looked for.
+            Self::Text { bytes, missing } if is_all => {
+                out.extend_from_slice(bytes);
+                write_repeated(missing, n_missing, out);
+            }
             Self::Text { bytes, missing } => {
                 let start = after_strings(bytes, 0, rows.start);
-                // All rows is the rule; only a refused batch is cut.
-                let end = if rows.is_empty() { start } else { after_strings(bytes, start, rows.len()) };
+                let end = after_strings(bytes, start, rows.len());
                 out.extend_from_slice(&bytes[start..end]);
                 write_repeated(missing, n_missing, out);
             }
@@ -240,7 +263,7 @@ impl Store {
                 let last = if rows.is_empty() { first } else { ends[rows.end - 1] };
                 ends[rows].iter().for_each(|end| out.extend_from_slice(&(end - first).to_le_bytes()));
                 (0..n_missing).for_each(|_| out.extend_from_slice(&(last - first).to_le_bytes()));
-                elements.encode(first as usize..last as usize, 0, out);
+                elements.encode(first as usize..last as usize, is_all, 0, out);
             }
         }
     }

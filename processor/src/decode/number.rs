@@ -34,7 +34,9 @@ pub(crate) fn decimal(text: &str, scale: u8) -> Result<i128, NumberFault> {
     if let Some(short) = Short::of(text)
         && let Some(n_zeros) = scale.checked_sub(short.n_fraction)
     {
-        let magnitude = i128::from(short.digits) * power_of_ten(n_zeros);
+        // With 18 digits and up to 38 zeros it may be beyond 128 bits.
+        let magnitude =
+            i128::from(short.digits).checked_mul(power_of_ten(n_zeros)).ok_or(NumberFault::TooLarge)?;
         return Ok(if short.negative { -magnitude } else { magnitude });
     }
     Parts::of(text).scaled(scale, false)

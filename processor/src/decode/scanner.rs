@@ -9,6 +9,7 @@
 mod string;
 
 use super::text::{Span, Texts};
+use super::trie::Key;
 
 /// Deepest nesting of objects and arrays; the record itself is the first level.
 pub(crate) const MAXIMUM_DEPTH: u32 = 32;
@@ -111,6 +112,18 @@ impl<'a, 's> Scanner<'a, 's> {
         stands_here
     }
 
+    /// Steps over a key and its closing quote if they stand here.
+    #[inline]
+    pub(crate) fn step_over_key(&mut self, key: &Key) -> bool {
+        match key.begins(&self.bytes[self.at..]) {
+            Some(length) => {
+                self.at += length;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The texts that this scanner's spans stand in.
     pub(crate) fn texts(&self) -> Texts<'_> {
         Texts { payload: self.text, arena: self.arena }
@@ -122,15 +135,22 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Steps over white space and returns the byte that follows; 0, which no JSON holds, at the end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(&byte) => return byte,
-                None => return 0,
-            }
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => byte,
+            Some(_) => self.peek_behind_space(),
+            None => 0,
         }
+    }
+
+    /// Behind a call, as apps send no white space: a loop at every token would cost all of them.
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> u8 {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
     /// Makes sure that nothing but white space follows.
@@ -180,16 +200,20 @@ impl<'a, 's> Scanner<'a, 's> {
         Ok(())
     }
 
-    /// Steps over one value.
-    #[inline]
+    /// Steps over one value: strings here, as most are strings.
+    #[inline(always)]
     pub(crate) fn cell(&mut self, capture: Capture<'_>) -> Result<Cell, Stop> {
+        if self.peek() == b'"' {
+            self.at += 1;
+            return Ok(Cell::Text(self.string()?));
+        }
+        self.other_cell(capture)
+    }
+
+    fn other_cell(&mut self, capture: Capture<'_>) -> Result<Cell, Stop> {
         let first = self.peek();
         let start = self.at;
         match first {
-            b'"' => {
-                self.at += 1;
-                Ok(Cell::Text(self.string()?))
-            }
             b'-' | b'0'..=b'9' => {
                 let cell = self.number()?;
                 if let Some((_, captures)) = capture {

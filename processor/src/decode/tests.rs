@@ -1,7 +1,7 @@
 //! The scanner against serde_json, times against jiff, decimals against integers.
 
 use super::number::{self, NumberFault};
-use super::scanner::{Halt, Scanner, Stop};
+use super::scanner::{Cell, Halt, Scanner, Stop};
 use super::time::{Moment, TimeFault};
 
 /// Random numbers from a seed that failures print (xorshift).
@@ -25,6 +25,26 @@ fn is_json(text: &str) -> Result<(), Halt> {
     let mut scanner = Scanner::new(text, &mut arena);
     let walked = scanner.cell(None).and_then(|_| scanner.end());
     walked.map_err(|Stop| scanner.halt())
+}
+
+#[test]
+fn a_string_ends_at_the_first_character_that_ends_it_wherever_that_stands() {
+    for length in 0..70 {
+        let plain = "x~\u{7f}é ".chars().cycle().take(length).collect::<String>();
+        for more in ["", "more", "more than sixteen bytes, so that a whole chunk follows"] {
+            let text = format!("\"{plain}\"{more}");
+            let mut arena = String::new();
+            let mut scanner = Scanner::new(&text, &mut arena);
+            assert!(matches!(scanner.cell(None), Ok(Cell::Text(_))), "{text}");
+            assert_eq!(scanner.at(), plain.len() + 2, "{text}");
+            for control in ["\0", "\n", "\u{1f}"] {
+                let text = format!("\"{plain}{control}{more}\"");
+                let at = plain.len() as u32 + 1;
+                let expected = "no control character in a string";
+                assert_eq!(is_json(&text), Err(Halt::Broken { at, expected }), "{text:?}");
+            }
+        }
+    }
 }
 
 #[test]

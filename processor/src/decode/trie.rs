@@ -4,32 +4,63 @@
 //! Apps send the keys of an event in the same order every time, so each entry remembers which one followed it last:
 //! one comparison finds most keys. The memory changes speed only, never an answer.
 
+use std::cell::Cell as Memory;
+
 use super::scanner::path_hash;
 
 /// A key of an object, and what stands under it.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The key and its closing quote, to be compared with the record in one go.
-    quoted: Box<[u8]>,
+    /// The key.
+    pub(crate) key: Key,
     /// Slots that the value fills: a field, places of the envelope.
     pub(crate) slots: Vec<u16>,
+    /// The slot, when the value fills one and is nothing else: most entries.
+    pub(crate) only_slot: Option<u16>,
     /// The node below.
     pub(crate) child: Option<u16>,
     /// Whether the value goes into a column of type JSON.
     pub(crate) is_json: bool,
     /// The entry that followed this one in an earlier event.
-    follower: u16,
+    pub(crate) follower: Memory<u16>,
 }
 
 impl Entry {
-    /// The key.
+    /// The key's name.
     pub(crate) fn name(&self) -> &[u8] {
-        &self.quoted[..self.quoted.len() - 1]
+        &self.key.quoted[..self.key.quoted.len() - 1]
+    }
+}
+
+/// A key and its closing quote, to be compared with the record in one go.
+#[derive(Debug)]
+pub(crate) struct Key {
+    quoted: Box<[u8]>,
+    /// The same in one number and the bytes that count in it; no byte does when it is too long for that.
+    word: u128,
+    mask: u128,
+}
+
+impl Key {
+    fn new(name: &[u8]) -> Self {
+        let quoted = [name, b"\""].concat().into_boxed_slice();
+        let (mut word, mut mask) = ([0; 16], [0; 16]);
+        if quoted.len() <= word.len() {
+            word[..quoted.len()].copy_from_slice(&quoted);
+            mask[..quoted.len()].fill(0xff);
+        }
+        Self { quoted, word: u128::from_le_bytes(word), mask: u128::from_le_bytes(mask) }
     }
 
-    /// The key with its closing quote.
-    pub(crate) fn quoted(&self) -> &[u8] {
-        &self.quoted
+    /// The length of the key with its quote when `text` begins with both.
+    #[inline]
+    pub(crate) fn begins(&self, text: &[u8]) -> Option<usize> {
+        let begins = match text.first_chunk::<16>() {
+            // A call to compare a few bytes costs more than the comparison.
+            Some(head) if self.mask != 0 => u128::from_le_bytes(*head) & self.mask == self.word,
+            _ => text.starts_with(&self.quoted),
+        };
+        begins.then_some(self.quoted.len())
     }
 }
 
@@ -46,29 +77,11 @@ pub(crate) struct Node {
     by_length: Vec<u16>,
     lengths: Vec<u16>,
     /// The entry that came first in an earlier event.
-    first: u16,
+    pub(crate) first: Memory<u16>,
 }
 
-/// Marks the place before the first key of an object.
-pub(crate) const BEFORE_FIRST: u16 = u16::MAX;
-
 impl Node {
-    /// The entry that is likely next.
-    #[inline]
-    pub(crate) fn likely(&self, previous: u16) -> u16 {
-        if previous == BEFORE_FIRST { self.first } else { self.entries[usize::from(previous)].follower }
-    }
-
-    /// Remembers what came next.
-    pub(crate) fn learn(&mut self, previous: u16, next: u16) {
-        if previous == BEFORE_FIRST {
-            self.first = next;
-        } else {
-            self.entries[usize::from(previous)].follower = next;
-        }
-    }
-
-    /// The entry of a key.
+    /// The index of a key.
     pub(crate) fn find(&self, key: &[u8]) -> Option<u16> {
         let from = *self.lengths.get(key.len())?;
         let to = *self.lengths.get(key.len() + 1)?;
@@ -76,7 +89,8 @@ impl Node {
         same_length.iter().copied().find(|index| self.entries[usize::from(*index)].name() == key)
     }
 
-    fn index_by_length(&mut self) {
+    /// Makes ready what is looked at for every event.
+    fn finish(&mut self) {
         let longest = self.entries.iter().map(|entry| entry.name().len()).max().unwrap_or(0);
         self.by_length = (0..self.entries.len() as u16).collect();
         self.by_length.sort_by_key(|index| self.entries[usize::from(*index)].name().len());
@@ -87,8 +101,13 @@ impl Node {
                     as u16
             })
             .collect();
-        for index in 0..self.entries.len() {
-            self.entries[index].follower = ((index + 1) % self.entries.len()) as u16;
+        let n_entries = self.entries.len();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            entry.follower = Memory::new(((index + 1) % n_entries) as u16);
+            entry.only_slot = match entry.slots.as_slice() {
+                [slot] if entry.child.is_none() && !entry.is_json => Some(*slot),
+                _ => None,
+            };
         }
     }
 }
@@ -108,7 +127,7 @@ impl Trie {
             trie.insert(path, slot, is_json);
         }
         for node in &mut trie.nodes {
-            node.index_by_length();
+            node.finish();
         }
         trie
     }
@@ -133,8 +152,14 @@ impl Trie {
         if let Some(index) = entries.iter().position(|entry| entry.name() == name.as_bytes()) {
             return index;
         }
-        let quoted = [name.as_bytes(), b"\""].concat().into_boxed_slice();
-        entries.push(Entry { quoted, slots: Vec::new(), child: None, is_json: false, follower: 0 });
+        entries.push(Entry {
+            key: Key::new(name.as_bytes()),
+            slots: Vec::new(),
+            only_slot: None,
+            child: None,
+            is_json: false,
+            follower: Memory::new(0),
+        });
         entries.len() - 1
     }
 

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use crds::conditions::Reason;
 
 use super::Flow;
-use super::caution::{Caution, Step};
-use super::partition::{Flight, Partition, Replay, Standing};
-use super::writer::{Load, Writer};
+use super::caution::Caution;
+use super::partition::{Flight, Partition, Replay, Standing, Start};
+use super::writer::Writer;
 use crate::batch::Repetition;
 use crate::intent::Mark;
 use crate::source::{Change, Committed, Ends, Source, SourceError};
@@ -115,7 +115,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         // Count this start beside the offset, so that a record that ends the process is found.
         let starts: Vec<(i32, i64, Mark)> = taken
             .iter()
-            .filter(|partition| partition.refused.is_none())
+            .filter(|partition| partition.refused.is_none() && matches!(partition.start, Start::Known))
             .map(|partition| (partition.number, partition.standing.offset, partition.standing.mark.clone()))
             .collect();
         let positions: Vec<(i32, i64)> =
@@ -134,12 +134,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.source.start(&positions)?;
         let unread: Vec<i32> = taken
             .iter()
-            .filter(|partition| partition.refused.is_some())
+            .filter(|partition| partition.refused.is_some() || !self.reading.includes(partition.number))
             .map(|partition| partition.number)
             .collect();
-        if self.is_paused {
-            self.source.pause(numbers)?;
-        } else if !unread.is_empty() {
+        if !unread.is_empty() {
             self.source.pause(&unread)?;
         }
         for partition in taken {
@@ -199,6 +197,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             partition.caution = partition.caution.trust(replay.range);
         }
         partition.high = ends.map_or(partition.high, |ends| ends.high);
+        if let Some(ends) = ends.filter(|ends| committed.offset.is_none() && ends.low < ends.high) {
+            partition.start = Start::Asked(ends);
+        }
         if let Some((reason, message)) = refusal {
             partition.refused = Some(message.clone());
             self.stop(reason, message);
@@ -215,7 +216,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             attempts = partition.standing.mark.attempts,
             "took up a partition"
         );
-        if self.stream.config.deduplication_window_seconds.is_some() && partition.refused.is_none() {
+        let asks = self.stream.config.deduplication_window_seconds.is_some()
+            || matches!(partition.start, Start::Asked(_));
+        if asks && partition.refused.is_none() {
             partition.is_loading = true;
             partition.load_at = Some(now);
         }
@@ -232,6 +235,10 @@ impl<S: Source, W: Writer> Flow<S, W> {
             self.intake.set(*number, None);
         }
         tracing::info!(partitions = ?numbers, lost, "gave up partitions");
+        // What failed may have been theirs; whatever else fails says so again.
+        if self.intake.all().all(|partition| partition.flight.is_none() && !partition.is_loading) {
+            self.health.wrote();
+        }
         if let Err(error) = self.source.release(numbers) {
             self.source_failed(error);
         }
@@ -261,8 +268,12 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let mut last = Vec::new();
         for number in numbers {
             let Some(partition) = self.intake.partition(*number) else { continue };
-            if let Some(offset) = partition.settled {
-                last.push((*number, offset, partition.mark(offset, None, false)));
+            // Where nobody knows yet where to begin, the group must go on saying so.
+            if !matches!(partition.start, Start::Known) {
+                continue;
+            }
+            if let Some(settled) = partition.acknowledgement() {
+                last.push(settled);
             } else if partition.standing.mark.attempts > 0 && partition.refused.is_none() {
                 let mark =
                     Mark { attempts: 0, suspect: None, again: false, ..partition.standing.mark.clone() };
@@ -270,86 +281,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
         }
         self.commit(last, now);
-    }
-
-    /// Takes records that were held back, asks for event ids, and ends ranges whose last records are gone.
-    pub(super) fn take_held(&mut self, now: Instant) {
-        for number in self.numbers() {
-            if let Some(partition) = self.intake.partition(number)
-                && partition.load_at.is_some_and(|at| at <= now)
-            {
-                partition.load_at = None;
-                let before = partition.replay.map_or(partition.standing.offset, |replay| replay.range.first);
-                let window_seconds = self.stream.config.deduplication_window_seconds.unwrap_or_default();
-                let assignment = partition.assignment;
-                self.writer.load(Load { partition: number, assignment, before, window_seconds });
-            }
-            while self.take_one_held(number, now) {}
-        }
-    }
-
-    /// Ends a range whose last records are gone, and takes back an announcement that did no harm.
-    fn nothing_held(&mut self, number: i32, now: Instant) {
-        let Some(partition) = self.intake.partition(number) else { return };
-        if partition.caution.has_passed() {
-            let standing = partition.standing.clone();
-            let mark = Mark { suspect: None, again: false, ..standing.mark };
-            self.commit(vec![(number, standing.offset, mark)], now);
-        }
-        let Some(partition) = self.intake.partition(number) else { return };
-        if std::mem::take(&mut partition.ended) && partition.replay.is_some() {
-            let empty = self.intake.buffer();
-            if let Some(partition) = self.intake.partition(number) {
-                partition.close_replay(empty, now);
-            }
-        }
-    }
-
-    /// Takes the first record that is held back; returns whether there may be more.
-    fn take_one_held(&mut self, number: i32, now: Instant) -> bool {
-        let Some(partition) = self.intake.partition(number) else { return false };
-        if partition.is_loading {
-            return false;
-        }
-        let Some(offset) = partition.held.front().map(|original| original.position.offset) else {
-            self.nothing_held(number, now);
-            return false;
-        };
-        match partition.caution.step(offset) {
-            Step::Wait => false,
-            Step::Take => {
-                let original = partition.unhold();
-                original.map(|original| self.intake.take(&original.message())).is_some()
-            }
-            Step::Announce(range) => {
-                let standing = partition.standing.clone();
-                let mark =
-                    Mark { suspect: Some(range), again: partition.caution.is_again(range), ..standing.mark };
-                if !self.commit(vec![(number, standing.offset, mark)], now) {
-                    return false;
-                }
-                if let Some(partition) = self.intake.partition(number) {
-                    partition.caution.announced(range);
-                }
-                true
-            }
-            Step::SetAside => {
-                tracing::error!(
-                    partition = number,
-                    offset,
-                    "this record ended the process three times; setting it aside"
-                );
-                let Some(original) = partition.unhold() else { return false };
-                self.intake.set_aside(&original.message());
-                if let Some(partition) = self.intake.partition(number)
-                    && partition.replay.is_none()
-                {
-                    partition.close();
-                    partition.caution.stop_behind(offset);
-                }
-                true
-            }
-        }
     }
 }
 

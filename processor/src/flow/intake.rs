@@ -157,7 +157,7 @@ impl Intake {
             None => self.taker.take(message, &mut batch.rows, partition.seen.as_mut()),
             Some(rejected) => letter(message, rejected),
         };
-        batch.add(position.offset, entry);
+        batch.add(&message.record, entry);
         let is_full = batch.is_full(&self.limits);
         match &partition.replay {
             // Whatever its size: the token stands for exactly this range.
@@ -184,6 +184,7 @@ impl Reader for Intake {
             return;
         }
         let position = message.record.position;
+        self.n_read += 1;
         let Some(partition) = self.partition(position.partition) else { return };
         if partition.refused.is_some() || position.offset < partition.next {
             return;
@@ -193,7 +194,6 @@ impl Reader for Intake {
         if !takes_directly {
             partition.hold(Original::new(message));
         }
-        self.n_read += 1;
         self.bulk_bytes += message.record.payload.map_or(0, <[u8]>::len);
         if takes_directly {
             self.take(message);
@@ -205,9 +205,12 @@ impl Reader for Intake {
     }
 
     fn end(&mut self, partition: i32) {
+        // What is read while draining is thrown away, so the end of it says nothing.
+        if self.is_draining {
+            return;
+        }
         if let Some(partition) = self.partition(partition) {
-            partition.ended = true;
-            partition.high = partition.next;
+            partition.met_end();
         }
     }
 

@@ -19,6 +19,7 @@ use crate::deliver::Job;
 use crate::flow::caution::Caution;
 use crate::intent::Mark;
 use crate::position::Range;
+use crate::source::Ends;
 
 /// What the group holds, as far as this member knows.
 #[derive(Debug, Clone)]
@@ -55,6 +56,26 @@ pub(super) struct Replay {
     pub(super) repetition: Repetition,
 }
 
+/// The end of a partition, as it was met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Offset of the next record to be read at that moment.
+    pub(super) next: i64,
+    /// The end as the leader says, asked afterwards: marks of transactions take offsets that nobody ever reads.
+    pub(super) reached: Option<i64>,
+}
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// Where the group says, and the group was told of this start.
+    Known,
+    /// The group does not say, so the table is asked; this is what the topic has.
+    Asked(Ends),
+    /// The table knows it, or nothing is stored; the group is not told yet.
+    Found(Option<i64>),
+}
+
 /// One assigned partition.
 pub(super) struct Partition {
     pub(super) number: i32,
@@ -70,13 +91,16 @@ pub(super) struct Partition {
     pub(super) replay: Option<Replay>,
     pub(super) caution: Caution,
     pub(super) seen: Option<Seen>,
+    pub(super) start: Start,
     pub(super) is_loading: bool,
-    /// When event ids are to be asked for again.
+    /// When the table is to be asked again.
     pub(super) load_at: Option<Instant>,
     pub(super) held: VecDeque<Original>,
     pub(super) held_bytes: usize,
-    /// Whether the end of the partition was met, and not acted on yet.
-    pub(super) ended: bool,
+    /// The end of the partition, when it was met and nothing was read since.
+    pub(super) end: Option<End>,
+    /// Whether the leader has said that the partition reaches beyond `replay`, and all that may be left of it is read anew.
+    pub(super) reaches_beyond: bool,
     /// Offset of the next record to be read, and the end when it was last asked for.
     pub(super) next: i64,
     pub(super) high: i64,
@@ -100,11 +124,13 @@ impl Partition {
             replay: None,
             caution: Caution::default(),
             seen: None,
+            start: Start::Known,
             is_loading: false,
             load_at: None,
             held: VecDeque::new(),
             held_bytes: 0,
-            ended: false,
+            end: None,
+            reaches_beyond: false,
             next,
             high: next,
             refused: None,
@@ -114,6 +140,27 @@ impl Partition {
     /// Returns whether a record may be taken as soon as it is read.
     pub(super) fn takes_directly(&self) -> bool {
         !self.is_loading && self.held.is_empty() && !self.caution.is_on()
+    }
+
+    /// Learns that there is nothing more to read now.
+    pub(super) fn met_end(&mut self) {
+        self.end = Some(End { next: self.next, reached: None });
+        self.high = self.next;
+    }
+
+    /// Learns how far the partition reaches, from its leader.
+    pub(super) fn measured(&mut self, high: i64) {
+        self.high = high;
+        if let Some(end) = &mut self.end
+            && end.next == self.next
+        {
+            end.reached.get_or_insert(high);
+        }
+    }
+
+    /// Returns whether the end was met and nothing was read since.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.end.is_some_and(|end| end.next == self.next)
     }
 
     /// Sets a record aside until it may be taken.
@@ -127,6 +174,15 @@ impl Partition {
         let original = self.held.pop_front()?;
         self.held_bytes = self.held_bytes.saturating_sub(original.n_bytes());
         Some(original)
+    }
+
+    /// Leaves out what is below an offset.
+    pub(super) fn begin_at(&mut self, offset: i64) {
+        while self.held.front().is_some_and(|original| original.position.offset < offset) {
+            drop(self.unhold());
+        }
+        self.next = self.next.max(offset);
+        self.high = self.high.max(offset);
     }
 
     /// Closes what is filling.
@@ -153,6 +209,12 @@ impl Partition {
             + self.flight.as_ref().map_or(0, |flight| flight.n_bytes)
     }
 
+    /// Returns whether something can be written, or taken, without reading more.
+    pub(super) fn has_to_write(&self) -> bool {
+        let is_filling = self.replay.is_none() && self.filling.is_some();
+        is_filling || !self.closed.is_empty() || self.flight.is_some() || self.settled.is_some()
+    }
+
     /// Returns whether nothing is under way and the group knows it.
     pub(super) fn is_idle(&self) -> bool {
         self.is_quiet() && self.settled.is_none()
@@ -161,6 +223,17 @@ impl Partition {
     /// Returns whether nothing is under way.
     pub(super) fn is_quiet(&self) -> bool {
         self.filling.is_none() && self.closed.is_empty() && self.flight.is_none()
+    }
+
+    /// Returns whether nothing is under way but outcomes that need no insert.
+    pub(super) fn is_without_rows(&self) -> bool {
+        let is_filling = self.replay.is_some() || self.filling.as_ref().is_some_and(Batch::needs_intent);
+        !is_filling && self.closed.is_empty() && self.flight.is_none()
+    }
+
+    /// Returns the commit that acknowledges what is settled.
+    pub(super) fn acknowledgement(&self) -> Option<(i32, i64, Mark)> {
+        self.settled.map(|offset| (self.number, offset, self.mark(offset, None, false)))
     }
 
     /// Returns the mark for a commit. A commit that says what the group holds already is no progress: the count of tries stays.
@@ -191,9 +264,13 @@ impl Partition {
         self.standing = Standing { offset, mark };
     }
 
-    /// Returns the records between the last one read and the end.
+    /// Returns the offsets between the last record read and the end.
     pub(super) fn lag(&self) -> i64 {
-        (self.high - self.next).max(0)
+        let reached = match self.end {
+            Some(End { next, reached }) if next == self.next => reached.unwrap_or(self.high),
+            _ => self.next,
+        };
+        (self.high - reached).max(0)
     }
 }
 

@@ -6,25 +6,26 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crds::analytics_pipeline::{Envelope, UnknownEvents};
 use crds::stream_config::StreamConfig;
 use tokio::runtime::Runtime;
 
-use super::writer::{Load, Report, Writer};
+use super::writer::{Report, Writer};
 use super::{Flow, Stream};
-use crate::deduplicate::Seen;
 use crate::deliver::{Job, Sinks, deliver};
+use crate::learn::{Load, learn};
 use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::report::Health;
 use crate::settings::rules_hash;
-use crate::sink::Sink as _;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::{Call, Fate, MemorySource, World};
 
 mod failures;
+mod forgotten;
 mod histories;
 mod poison;
 mod work;
@@ -62,7 +63,14 @@ struct StepWriter {
     sinks: Sinks<MemorySink, MemorySink, MemorySink>,
     jobs: Vec<Job>,
     loads: Vec<Load>,
-    holds: Arc<std::sync::atomic::AtomicBool>,
+    holds: Arc<Holds>,
+}
+
+/// What a test holds back.
+#[derive(Default)]
+struct Holds {
+    tries: AtomicBool,
+    answers: AtomicBool,
 }
 
 impl Writer for StepWriter {
@@ -75,13 +83,15 @@ impl Writer for StepWriter {
     }
 
     fn report(&mut self, _wait: Duration) -> Option<Report> {
-        if self.holds.load(std::sync::atomic::Ordering::Relaxed) {
-            return None;
+        if !self.holds.answers.load(Ordering::Relaxed)
+            && let Some(load) = self.loads.pop()
+        {
+            let (rows, originals) = (&self.sinks.rows, &self.sinks.originals);
+            let learned = self.runtime.block_on(learn(&load, rows, originals));
+            return Some(Report::Loaded(load, learned));
         }
-        if let Some(load) = self.loads.pop() {
-            let seen = Seen::new(load.window_seconds);
-            let loaded = self.runtime.block_on(self.sinks.rows.seen(load.partition, load.before, seen));
-            return Some(Report::Loaded(load, loaded));
+        if self.holds.tries.load(Ordering::Relaxed) {
+            return None;
         }
         let mut job = self.jobs.pop()?;
         let end = self.runtime.block_on(deliver(&mut job, &self.sinks));
@@ -97,8 +107,7 @@ struct Member {
     world: World,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    /// Holds tries back.
-    holds: Arc<std::sync::atomic::AtomicBool>,
+    holds: Arc<Holds>,
 }
 
 impl Member {
@@ -117,7 +126,7 @@ impl Member {
         let source = world.join(number, partitions);
         let sink = MemorySink { world: world.clone(), member: number };
         let sinks = Sinks { rows: sink.clone(), dead_letters: sink.clone(), originals: sink };
-        let holds = Arc::default();
+        let holds = Arc::<Holds>::default();
         let writer = StepWriter {
             runtime: Arc::clone(runtime),
             sinks,
@@ -153,8 +162,14 @@ impl Member {
         (0..n).all(|_| self.turn(200))
     }
 
+    /// Holds tries back, or lets them go.
     fn hold(&self, holds: bool) {
-        self.holds.store(holds, std::sync::atomic::Ordering::Relaxed);
+        self.holds.tries.store(holds, Ordering::Relaxed);
+    }
+
+    /// Holds answers of the table back, or lets them go.
+    fn hold_answers(&self, holds: bool) {
+        self.holds.answers.store(holds, Ordering::Relaxed);
     }
 }
 

@@ -8,28 +8,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::deduplicate::Seen;
 use crate::deliver::{End, Job, Sinks, deliver};
+use crate::learn::{Learned, Load, learn};
 use crate::sink::{DeadLetters, Originals, Sink, SinkError};
-
-/// A question for the event ids that a partition stored.
-pub struct Load {
-    /// Partition.
-    pub partition: i32,
-    /// Which assignment of the partition it belongs to.
-    pub assignment: u64,
-    /// Rows from this offset on are not asked for.
-    pub before: i64,
-    /// Window in seconds.
-    pub window_seconds: u64,
-}
 
 /// What comes back.
 pub enum Report {
     /// A try ended.
     Ended(Box<Job>, End),
-    /// Event ids were loaded, or not.
-    Loaded(Load, Result<Seen, SinkError>),
+    /// The table answered, or did not.
+    Loaded(Load, Result<Learned, SinkError>),
     /// A task panicked.
     Broken,
 }
@@ -38,7 +26,7 @@ pub enum Report {
 pub trait Writer {
     /// Starts one try.
     fn submit(&mut self, job: Box<Job>);
-    /// Starts to load event ids.
+    /// Starts to ask the table about a partition.
     fn load(&mut self, load: Load);
     /// Returns the next report, waiting at most this long.
     fn report(&mut self, wait: Duration) -> Option<Report>;
@@ -82,8 +70,8 @@ impl<S: Sink, D: DeadLetters, O: Originals> Writer for TaskWriter<S, D, O> {
     fn load(&mut self, load: Load) {
         let sinks = Arc::clone(&self.sinks);
         self.spawn(async move {
-            let seen = sinks.rows.seen(load.partition, load.before, Seen::new(load.window_seconds)).await;
-            Report::Loaded(load, seen)
+            let learned = learn(&load, &sinks.rows, &sinks.originals).await;
+            Report::Loaded(load, learned)
         });
     }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::partition::{Flight, FlightState, Partition};
-use super::writer::{Load, Report, Writer};
+use super::partition::{Flight, FlightState, Partition, Start};
+use super::writer::{Report, Writer};
 use super::{AWAY_AT_ONCE, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
 use crate::batch::Batch;
 use crate::deduplicate::Seen;
-use crate::deliver::{End, Job, Plan};
+use crate::deliver::{End, Job, Parts, Plan};
 use crate::intent::{Mark, Tokens};
+use crate::learn::{Learned, Load};
 use crate::retry::delay;
 use crate::sink::SinkError;
 use crate::source::{Commit, Source};
@@ -44,7 +45,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             return;
         }
         let until = match end {
-            End::Done => return self.done(*job, now),
+            End::Done => return self.done(*job),
             End::Failed(error) => {
                 job.n_failures += 1;
                 let wait = delay(error.verdict, job.n_failures, self.jitter.next());
@@ -52,9 +53,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 now + wait
             }
             End::MustSplit => {
-                let resumed = job.batch.repetition.is_some_and(|repetition| repetition.split);
                 tracing::warn!(partition = job.partition, range = %job.batch.range, "a row is refused; looking for it");
-                job.plan = Plan::split(job.batch.rows.n_rows(), resumed);
+                job.plan = Plan::Split(Parts::of_all(job.batch.rows.n_rows()));
                 now
             }
             End::Expired | End::Abandoned => now,
@@ -79,13 +79,13 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.health.write_failed(error, now);
     }
 
-    fn done(&mut self, job: Job, now: Instant) {
+    fn done(&mut self, job: Job) {
         let Job { partition: number, batch, inserting, .. } = job;
         let Batch { range, rows, tally, .. } = batch;
         tracing::debug!(partition = number, %range, n_rows = rows.n_rows(), "settled");
         self.metrics.settled(&tally, Some((rows.n_bytes(), inserting)));
         self.health.settled(&tally);
-        self.health.wrote(now);
+        self.health.wrote();
         self.intake.recycle(rows);
         if let Some(partition) = self.intake.partition(number) {
             partition.flight = None;
@@ -93,27 +93,32 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
-    fn loaded(&mut self, load: Load, result: Result<Seen, SinkError>, now: Instant) {
+    fn loaded(&mut self, load: Load, result: Result<Learned, SinkError>, now: Instant) {
         let Some(partition) = self.intake.partition(load.partition) else { return };
         if partition.assignment != load.assignment {
             return;
         }
         match result {
-            Ok(seen) => {
+            Ok(Learned { start, seen }) => {
                 tracing::info!(
                     partition = load.partition,
-                    n_ids = seen.n_ids(),
-                    "loaded the event ids of the window"
+                    start,
+                    n_ids = seen.as_ref().map(Seen::n_ids),
+                    "learnt from the table what was stored before"
                 );
-                partition.seen = Some(seen);
-                partition.is_loading = false;
-                self.health.wrote(now);
+                partition.seen = seen;
+                // Only between two polls may the group be told where reading begins.
+                partition.is_loading = load.unknown.is_some();
+                if load.unknown.is_some() {
+                    partition.start = Start::Found(start);
+                }
+                self.health.wrote();
             }
             Err(error) => {
                 tracing::warn!(
                     partition = load.partition,
                     error = chain(&error),
-                    "failed to load event ids; trying again"
+                    "failed to learn from the table what was stored before; trying again"
                 );
                 self.metrics.retry(error.reason);
                 self.health.write_failed(&error, now);
@@ -125,7 +130,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
     /// Closes what is old, and the largest when too much is kept.
     pub(super) fn close_due(&mut self, now: Instant) {
         let limits = self.intake.limits;
-        let is_over = self.intake.n_bytes() >= limits.max_bytes.saturating_mul(2);
+        let is_over = self.is_over();
         let n_away = self.n_away();
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.
@@ -176,13 +181,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 jobs.push(job);
             }
         }
-        let mut intents = Vec::new();
-        for job in jobs.iter().filter(|job| job.batch.needs_intent() && job.plan != Plan::Letters) {
-            let (range, split) = (job.batch.range, matches!(job.plan, Plan::Split { .. } | Plan::Rest));
-            if let Some(partition) = self.intake.partition(job.partition) {
-                intents.push((job.partition, range.first, partition.mark(range.first, Some(range), split)));
-            }
-        }
+        let intents = jobs.iter().filter_map(|job| self.intent_of(job)).collect();
         let is_committed = self.commit(intents, now);
         for mut job in jobs {
             let Some(partition) = self.intake.partition(job.partition) else { continue };
@@ -199,6 +198,21 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
+    /// Returns what the group must hold before a try: the intent; or, where a range has no rows, what is settled before it.
+    fn intent_of(&mut self, job: &Job) -> Option<(i32, i64, Mark)> {
+        let partition = self.intake.partition(job.partition)?;
+        if !job.batch.needs_intent() {
+            return partition.acknowledgement();
+        }
+        let range = job.batch.range;
+        let split = match job.plan {
+            Plan::Letters => return None,
+            Plan::Whole => false,
+            Plan::Split(_) | Plan::Rest => true,
+        };
+        Some((job.partition, range.first, partition.mark(range.first, Some(range), split)))
+    }
+
     /// Settles batches that need neither table nor dead-letter topic.
     fn settle_nothing(&mut self) {
         for partition in self.intake.partitions.iter_mut().flatten() {
@@ -211,7 +225,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
-    /// Commits the positions of partitions that have fallen idle, so that their lag ends at 0 and nothing is repeated.
+    /// Commits the positions of partitions that have fallen idle, so that their lag ends at 0 and nothing is repeated; and of those that
+    /// have no rows, for which no intent will come.
     pub(super) fn acknowledge(&mut self, now: Instant) {
         if self.commit_after.is_some_and(|after| now < after) {
             return;
@@ -219,12 +234,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let settled = self
             .intake
             .all()
-            .filter(|partition| partition.is_quiet())
-            .filter_map(|partition| {
-                partition
-                    .settled
-                    .map(|offset| (partition.number, offset, partition.mark(offset, None, false)))
-            })
+            .filter(|partition| partition.is_without_rows())
+            .filter_map(|partition| partition.acknowledgement())
             .collect();
         self.commit(settled, now);
     }
@@ -279,11 +290,7 @@ fn next_job(partition: &mut Partition, tokens: &Tokens) -> Option<Box<Job>> {
     }
     let batch = partition.closed.pop_front()?;
     let repetition = batch.repetition.unwrap_or_default();
-    let plan = match (repetition.split, repetition.reconcile) {
-        (false, _) => Plan::Whole,
-        (true, false) => Plan::split(batch.rows.n_rows(), true),
-        (true, true) => Plan::Rest,
-    };
+    let plan = if repetition.split { Plan::Rest } else { Plan::Whole };
     Some(Box::new(Job {
         partition: partition.number,
         assignment: partition.assignment,

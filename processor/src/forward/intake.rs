@@ -17,6 +17,8 @@ pub(super) struct Intake<'a> {
     pub(super) progress: &'a mut Progress,
     pub(super) standing: &'a Standing,
     pub(super) chosen: &'a mut VecDeque<Box<Delivery>>,
+    /// With so many chosen, the poll ends.
+    pub(super) max_chosen: usize,
     pub(super) changes: Vec<Change>,
     pub(super) has_read: bool,
 }
@@ -36,6 +38,10 @@ impl Reader for Intake<'_> {
             Choice::Undecided => self.standing.undecided(),
             Choice::Left => {}
         }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.chosen.len() < self.max_chosen
     }
 
     fn end(&mut self, _partition: i32) {}

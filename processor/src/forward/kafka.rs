@@ -17,6 +17,9 @@ use crate::source::SourceError;
 use crate::source::kafka::KafkaSource;
 use crate::source::kafka::properties::Connection;
 
+/// Records that a rule may have in memory before it looks at them, kilobytes: every rule has a consumer of its own.
+const QUEUE_KILOBYTES: u32 = 4096;
+
 /// Makes clients of the stream's Kafka, with the secrets of the moment.
 #[derive(Debug, Clone)]
 pub struct KafkaClients {
@@ -44,7 +47,7 @@ impl Clients for KafkaClients {
     type DeadLetters = DeadLetterProducer;
 
     fn source(&self, group: &str) -> Result<KafkaSource, SourceError> {
-        KafkaSource::join(&self.connection(), group, &self.config.topic)
+        KafkaSource::join(&self.connection().with_queue(QUEUE_KILOBYTES), group, &self.config.topic)
     }
 
     fn dead_letters(&self) -> DeadLetterProducer {

@@ -26,6 +26,9 @@ use crate::record::Position;
 use crate::sink::DeadLetters;
 use crate::source::{Change, Commit, Source, SourceError};
 
+/// Events that one poll may choose, as a multiple of the deliveries under way at once: they wait in memory.
+const CHOSEN_AHEAD: usize = 4;
+
 /// How a rule works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -35,7 +38,7 @@ pub struct Limits {
     pub max_spread: u64,
     /// How long to wait for a record, or for a delivery.
     pub wait: Duration,
-    /// How often positions are committed.
+    /// How often positions are committed, and how long the group may go unpolled while there is no room.
     pub commit: Duration,
     /// How often the lag is asked for.
     pub lag: Duration,
@@ -79,8 +82,8 @@ pub struct Rule<'a, S, D, L> {
 /// Whether reading pauses.
 struct Pauses {
     is_paused: bool,
-    /// When a delivery was last settled, or there was room.
-    moved: Instant,
+    /// When the source was last polled.
+    polled: Instant,
 }
 
 /// A delivery is no longer under way.
@@ -126,7 +129,7 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
             chosen: VecDeque::new(),
             n_under_way: 0,
             done: channel(),
-            pauses: Pauses { is_paused: false, moved: now },
+            pauses: Pauses { is_paused: false, polled: now },
             waiting: None,
             next_commit: now,
             next_lag: now,
@@ -150,13 +153,14 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
         }
         self.launch();
         if self.has_room() {
-            self.pauses.moved = Instant::now();
             self.set_paused(false)?;
             self.poll(self.limits.wait)?;
-        } else if self.pauses.is_paused {
-            self.poll(self.limits.wait)?;
+        } else if self.pauses.polled.elapsed() >= self.limits.commit {
+            // However slowly the destination takes what is chosen, the group hears of us.
+            self.set_paused(true)?;
+            self.poll(Duration::ZERO)?;
         } else {
-            self.wait_for_room()?;
+            self.wait_for_room();
         }
         self.launch();
         self.begin_waiting()?;
@@ -172,17 +176,11 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
             && self.progress.spread() < self.limits.max_spread
     }
 
-    /// A full rule waits for a delivery; one that stays full pauses reading, to poll without getting records.
-    fn wait_for_room(&mut self) -> Result<(), SourceError> {
+    /// A full rule waits for a delivery to end.
+    fn wait_for_room(&mut self) {
         match self.done.1.recv_timeout(self.limits.wait) {
-            Ok(done) => {
-                self.settle(&done);
-                Ok(())
-            }
-            Err(RecvTimeoutError::Timeout) if self.pauses.moved.elapsed() >= self.limits.commit => {
-                self.set_paused(true)
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+            Ok(done) => self.settle(&done),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
     }
 
@@ -197,11 +195,13 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
     }
 
     fn poll(&mut self, wait: Duration) -> Result<(), SourceError> {
+        self.pauses.polled = Instant::now();
         let mut intake = Intake {
             selection: &mut *self.selection,
             progress: &mut self.progress,
             standing: &self.courier.standing,
             chosen: &mut self.chosen,
+            max_chosen: self.limits.max_in_flight * CHOSEN_AHEAD,
             changes: Vec::new(),
             has_read: false,
         };
@@ -288,7 +288,6 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
 
     fn settle(&mut self, done: &Done) {
         self.n_under_way -= 1;
-        self.pauses.moved = Instant::now();
         if done.is_settled {
             self.progress.settle(done.position);
         }

@@ -62,12 +62,13 @@ impl Metrics {
         );
     }
 
-    /// Returns how one rule stands: from nothing.
-    pub fn standing(&self, rule: &str) -> Standing {
+    /// Returns how one rule, of one generation, stands: from nothing.
+    pub fn standing(&self, rule: &str, generation: i64) -> Standing {
         let by_rule = ByRule { rule: rule.to_owned() };
         let by_outcome = |outcome| ByOutcome { rule: rule.to_owned(), outcome };
         Standing {
             rule: rule.to_owned(),
+            generation,
             matched: self.matched.get_or_create_owned(&by_rule),
             sent: self.forwarded.get_or_create_owned(&by_outcome("sent")),
             dead_lettered: self.forwarded.get_or_create_owned(&by_outcome("dead_lettered")),
@@ -83,6 +84,7 @@ impl Metrics {
 #[derive(Debug)]
 pub struct Standing {
     rule: String,
+    generation: i64,
     matched: Counter,
     sent: Counter,
     dead_lettered: Counter,
@@ -110,6 +112,7 @@ impl Standing {
             trouble.map_or((None, String::new()), |Trouble { reason, message }| (Some(reason), message));
         RuleReport {
             name: self.rule.clone(),
+            generation: self.generation,
             reason,
             message,
             matched: self.matched.get(),
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_trouble_lasts_until_no_event_fails() {
-        let standing = Metrics::default().standing("hook");
+        let standing = Metrics::default().standing("hook", 3);
         let (mut one, mut other) = (standing.failing(), standing.failing());
         one.tell(trouble("503"));
         one.tell(trouble("502"));
@@ -221,12 +224,15 @@ mod tests {
         assert_eq!(standing.report().message, "500");
         assert_eq!(standing.report().reason, Some(Reason::DestinationUnreachable));
         drop(other);
-        assert_eq!(standing.report(), RuleReport { name: "hook".into(), ..RuleReport::default() });
+        assert_eq!(
+            standing.report(),
+            RuleReport { name: "hook".into(), generation: 3, ..RuleReport::default() }
+        );
     }
 
     #[test]
     fn what_keeps_the_rule_from_reading_is_told_first() {
-        let standing = Metrics::default().standing("hook");
+        let standing = Metrics::default().standing("hook", 3);
         let mut failing = standing.failing();
         failing.tell(trouble("503"));
         standing.cannot_read(trouble("no broker"));
@@ -240,7 +246,7 @@ mod tests {
         let metrics = Metrics::default();
         let mut registry = Registry::with_prefix("tributary_processor");
         metrics.register(&mut registry);
-        let standing = metrics.standing("hook");
+        let standing = metrics.standing("hook", 3);
         standing.matched();
         standing.matched();
         standing.sent();

@@ -3,7 +3,7 @@
 //! In: what the rule's group holds, the ends of the partition, and `start` of the rule. Out: an offset for each partition,
 //! committed before the first record is read, so that a restart skips nothing that came meanwhile.
 //! Every commit carries since when the rule is in force: a partition that is added later is read from its first record,
-//! also with `start: Latest`.
+//! also with `start: Latest`. It carries the epoch too: what the group holds of an earlier life of the topic says nothing.
 //! Not here: reading.
 
 use crds::forwarding_rule::StartPosition;
@@ -19,6 +19,8 @@ const YOUNG_MILLISECONDS: i64 = 60_000;
 pub struct Beginning {
     /// What the rule says.
     pub start: StartPosition,
+    /// Which life of the topic is read.
+    pub epoch: u32,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
     /// Since when the rule is in force, milliseconds; absent until its group was asked.
@@ -27,14 +29,23 @@ pub struct Beginning {
 
 impl Beginning {
     /// Builds the beginning of a rule whose group was not asked yet.
-    pub fn new(start: StartPosition, clock: fn() -> Timestamp) -> Self {
-        Self { start, clock, since: None }
+    pub fn new(start: StartPosition, epoch: u32, clock: fn() -> Timestamp) -> Self {
+        Self { start, epoch, clock, since: None }
     }
 }
 
 /// Returns what stands beside every commit of the rule.
 pub fn metadata(beginning: &Beginning) -> String {
-    beginning.since.map_or_else(String::new, |since| format!("since:{since}"))
+    let epoch = beginning.epoch;
+    beginning.since.map_or_else(String::new, |since| format!("since:{since}:e{epoch}"))
+}
+
+/// What stands beside a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    /// Since when the rule is in force, milliseconds.
+    since: i64,
+    epoch: u32,
 }
 
 /// Finds where to begin reading partitions, and commits it where the group holds nothing.
@@ -50,15 +61,17 @@ pub fn begin<S: Source>(
     let highest = partitions.iter().copied().max().unwrap_or(-1);
     let committed = source.committed(&(0..=highest).collect::<Vec<_>>())?;
     let now = (beginning.clock)().as_millisecond();
-    let since = committed.iter().filter_map(since).chain(beginning.since).min().unwrap_or(now);
+    let standings = committed.iter().filter_map(standing).map(|standing| standing.since);
+    let since = standings.chain(beginning.since).min().unwrap_or(now);
     beginning.since = Some(since);
     let mut starts = Vec::new();
     let mut commits = Vec::new();
     for partition in partitions {
         let ends = source.ends(*partition)?;
-        let held =
-            committed.iter().find(|committed| committed.partition == *partition).and_then(|held| held.offset);
-        let offset = first(held, ends, beginning.start, now - since);
+        let held = committed.iter().find(|committed| committed.partition == *partition);
+        let is_past = held.and_then(standing).is_some_and(|standing| standing.epoch != beginning.epoch);
+        let held = held.and_then(|held| held.offset);
+        let offset = if is_past { ends.low } else { first(held, ends, beginning.start, now - since) };
         if held != Some(offset) {
             commits.push(Commit { partition: *partition, offset, metadata: metadata(beginning) });
         }
@@ -70,9 +83,10 @@ pub fn begin<S: Source>(
     Ok(starts)
 }
 
-fn since(committed: &Committed) -> Option<i64> {
+fn standing(committed: &Committed) -> Option<Standing> {
     committed.offset?;
-    committed.metadata.strip_prefix("since:")?.parse().ok()
+    let (since, epoch) = committed.metadata.strip_prefix("since:")?.split_once(":e")?;
+    Some(Standing { since: since.parse().ok()?, epoch: epoch.parse().ok()? })
 }
 
 /// Returns where to begin. Pure.
@@ -112,12 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn the_age_of_a_rule_is_read_from_what_stands_beside_its_commits() {
+    fn the_age_of_a_rule_and_the_life_of_its_topic_are_read_from_what_stands_beside_its_commits() {
         let committed =
             |offset, metadata: &str| Committed { partition: 0, offset, metadata: metadata.into() };
-        assert_eq!(since(&committed(Some(5), "since:1700")), Some(1700));
-        assert_eq!(since(&committed(None, "since:1700")), None);
-        assert_eq!(since(&committed(Some(5), "")), None);
-        assert_eq!(since(&committed(Some(5), "v1:5-9")), None);
+        let beginning =
+            Beginning { since: Some(1700), ..Beginning::new(StartPosition::Latest, 3, Timestamp::now) };
+        let text = metadata(&beginning);
+        assert_eq!(standing(&committed(Some(5), &text)), Some(Standing { since: 1700, epoch: 3 }));
+        assert_eq!(standing(&committed(None, &text)), None);
+        for strange in ["", "v1:5-9", "since:1700", "since:x:e1"] {
+            assert_eq!(standing(&committed(Some(5), strange)), None, "{strange}");
+        }
     }
 }

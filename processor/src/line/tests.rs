@@ -186,13 +186,38 @@ fn a_line_is_refused_with_all_that_is_wrong() {
 }
 
 #[test]
-fn the_row_counts_its_bytes() {
+fn the_rows_count_the_bytes_of_their_block() {
     let mut line = line(STREAM);
     let mut rows = line.rows();
-    for (offset, event) in EVENTS.iter().enumerate() {
+    for (offset, event) in EVENTS.iter().cycle().take(1000).enumerate() {
         line.take(&record(offset, Some(event.as_bytes())), &mut rows);
     }
-    let mut bytes = Vec::new();
-    rows.encode(&mut bytes);
-    assert!(rows.n_bytes() > 100 && rows.n_bytes() < bytes.len(), "{} of {}", rows.n_bytes(), bytes.len());
+    let mut block = Vec::new();
+    rows.encode(&mut block);
+    let share = rows.n_bytes() as f64 / block.len() as f64;
+    assert!((0.9..1.5).contains(&share), "{} of {}", rows.n_bytes(), block.len());
+}
+
+#[test]
+fn values_that_are_missing_count_too() {
+    let fields = |prefix: &str, n_fields: usize| {
+        (0..n_fields)
+            .map(|number| format!("{{name: {prefix}{number}, type: \"Decimal(38, 2)\"}}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let stream = format!(
+        "schemas:\n- {{name: narrow, fields: [{}]}}\n- {{name: wide, fields: [{}]}}\n",
+        fields("a", 1),
+        fields("b", 150)
+    );
+    let mut line = line(&stream);
+    let mut rows = line.rows();
+    for offset in 0..1000 {
+        line.take(&record(offset, Some(br#"{"event":"narrow","a0":1}"#)), &mut rows);
+    }
+    let mut block = Vec::new();
+    rows.encode(&mut block);
+    assert!(block.len() > 2_000_000, "{}", block.len());
+    assert!(rows.n_bytes() * 10 > block.len() * 9, "{} of {}", rows.n_bytes(), block.len());
 }

@@ -16,7 +16,8 @@ use crds::stream_config::ClickHouseConfig;
 use tokio::sync::watch;
 
 use crate::deduplicate::Seen;
-use crate::sink::{Question, Sink, SinkError, Write};
+use crate::position::Range;
+use crate::sink::{Newest, Question, Sink, SinkError, Write};
 
 mod answer;
 pub mod verdict;
@@ -26,6 +27,8 @@ pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Bytes compressed and sent at once.
 const PIECE: usize = 1 << 20;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// A question that no index helps with reads two columns of the whole table.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// User and password; they change while the process runs.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -100,20 +103,47 @@ impl ClickHouseSink {
             "SELECT _offset FROM {} WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
             self.table
         );
-        if question.times.is_some() {
-            sql.push_str(
-                " AND event_time BETWEEN fromUnixTimestamp64Milli(?, 'UTC') AND fromUnixTimestamp64Milli(?, 'UTC')",
-            );
+        let bounds = [("event_time", question.times), ("received_at", question.received)];
+        let bounds = bounds.into_iter().filter_map(|(column, times)| Some((column, times?)));
+        for (column, _) in bounds.clone() {
+            let milliseconds = "fromUnixTimestamp64Milli(?, 'UTC')";
+            sql.push_str(&format!(" AND {column} BETWEEN {milliseconds} AND {milliseconds}"));
         }
         sql.push_str(" ORDER BY _offset");
         let range = question.range;
         let mut query =
             self.ask(&sql).bind(&self.topic).bind(question.partition).bind(range.first).bind(range.last);
-        if let Some((earliest, latest)) = question.times {
+        for (_, (earliest, latest)) in bounds {
             query = query.bind(earliest).bind(latest);
         }
         let bytes = query.fetch_bytes("RowBinary")?.collect().await?;
-        Ok(answer::offsets(&bytes))
+        Ok(answer::numbers(&bytes))
+    }
+
+    async fn newest_row(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, clickhouse::error::Error> {
+        let mut sql = format!(
+            "SELECT _offset, toUnixTimestamp64Milli(received_at) FROM {} \
+             WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
+            self.table
+        );
+        if after.is_some() {
+            sql.push_str(" AND received_at > fromUnixTimestamp64Milli(?, 'UTC')");
+        }
+        sql.push_str(" ORDER BY _offset DESC LIMIT 1");
+        let mut query = self.ask(&sql).bind(&self.topic).bind(partition).bind(range.first).bind(range.last);
+        if let Some(after) = after {
+            query = query.bind(after);
+        }
+        let bytes = query.fetch_bytes("RowBinary")?.collect().await?;
+        Ok(match answer::numbers(&bytes)[..] {
+            [offset, received_at] => Some(Newest { offset, received_at }),
+            _ => None,
+        })
     }
 
     async fn learn(
@@ -133,7 +163,9 @@ impl ClickHouseSink {
         let query = query.bind(&self.topic).bind(partition).bind(before).bind(seen.window_seconds());
         let mut cursor = query.fetch_bytes("RowBinary")?;
         let mut ids = answer::Ids::default();
-        while let Some(chunk) = cursor.next().await? {
+        // The whole answer may take long; a server that falls silent within it must not be waited for.
+        let silent = |_elapsed| clickhouse::error::Error::TimedOut;
+        while let Some(chunk) = tokio::time::timeout(SCAN_TIMEOUT, cursor.next()).await.map_err(silent)?? {
             ids.take(&chunk, &mut |id, milliseconds| seen.insert(id, milliseconds));
         }
         Ok(())
@@ -159,6 +191,19 @@ impl Sink for ClickHouseSink {
         }
     }
 
+    async fn newest(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, SinkError> {
+        match tokio::time::timeout(SCAN_TIMEOUT, self.newest_row(partition, range, after)).await {
+            Ok(Ok(newest)) => Ok(newest),
+            Ok(Err(error)) => Err(verdict::judge_question(error)),
+            Err(_) => Err(verdict::silent("ClickHouse did not say which row is its newest", SCAN_TIMEOUT)),
+        }
+    }
+
     async fn seen(&self, partition: i32, before: i64, mut seen: Seen) -> Result<Seen, SinkError> {
         match self.learn(partition, before, &mut seen).await {
             Ok(()) => Ok(seen),
@@ -170,4 +215,27 @@ impl Sink for ClickHouseSink {
 /// Quotes an identifier.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Verdict;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_not_waited_for_for_ever() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let config = ClickHouseConfig { url, database: "shop".into(), table: "ios".into() };
+        let (_sender, credentials) = watch::channel(Credentials::default());
+        let sink = ClickHouseSink::new(&config, "shop.ios", &[], credentials);
+        let range = Range { first: 0, last: 9 };
+        let question = Question { partition: 0, range, times: None, received: None };
+        let verdicts = [
+            sink.seen(0, 10, Seen::new(3600)).await.map(drop).map_err(|error| error.verdict),
+            sink.newest(0, range, None).await.map(drop).map_err(|error| error.verdict),
+            sink.stored(question).await.map(drop).map_err(|error| error.verdict),
+        ];
+        assert_eq!(verdicts, [Err(Verdict::Retry); 3]);
+    }
 }

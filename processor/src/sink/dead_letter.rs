@@ -31,7 +31,6 @@ pub struct DeadLetterProducer {
     connection: Connection,
     source_topic: String,
     topic: String,
-    more_headers: Vec<(String, String)>,
     producer: Mutex<Option<FutureProducer>>,
 }
 
@@ -42,16 +41,8 @@ impl DeadLetterProducer {
             connection,
             source_topic: source_topic.to_owned(),
             topic: topic.to_owned(),
-            more_headers: Vec::new(),
             producer: Mutex::new(None),
         }
-    }
-
-    /// Adds a header to every letter, for example `tributary-rule`.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.more_headers.push((name.to_owned(), value.to_owned()));
-        self
     }
 
     /// Returns the client; a broken one is replaced.
@@ -67,8 +58,7 @@ impl DeadLetterProducer {
 
     fn headers(&self, letter: &Letter, cut_from: Option<usize>) -> OwnedHeaders {
         let Letter { original, rejected } = letter;
-        let mut headers =
-            OwnedHeaders::new_with_capacity(original.headers.len() + 6 + self.more_headers.len());
+        let mut headers = OwnedHeaders::new_with_capacity(original.headers.len() + 6);
         for (name, value) in &original.headers {
             headers = headers.insert(Header { key: name, value: value.as_deref() });
         }
@@ -83,9 +73,8 @@ impl DeadLetterProducer {
             ("tributary-schema", rejected.schema.as_str()),
             ("tributary-position", position.as_str()),
         ];
-        let more = self.more_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let cut = length.as_deref().map(|length| ("tributary-cut", length));
-        for (name, value) in ours.into_iter().chain(more).chain(cut) {
+        for (name, value) in ours.into_iter().chain(cut) {
             headers = headers.insert(Header { key: name, value: Some(value) });
         }
         headers

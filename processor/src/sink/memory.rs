@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use crds::conditions::Reason;
 
-use super::{DeadLetters, Originals, Question, Sink, SinkError, Write};
+use super::{DeadLetters, Newest, Originals, Question, Sink, SinkError, Write};
 use crate::batch::{Letter, Original};
 use crate::columns::read::Block;
 use crate::deduplicate::Seen;
+use crate::position::Range;
 use crate::record::Position;
 use crate::retry::Verdict;
 use crate::source::memory::{Call, Fate, StoredRow, World};
@@ -73,15 +74,36 @@ impl Sink for MemorySink {
     }
 
     async fn stored(&self, question: Question) -> Result<Vec<i64>, SinkError> {
+        let takes = self.world.state().stored_takes;
+        tokio::time::sleep(takes).await;
         if self.world.fate(self.member, Call::Stored) != Fate::Done {
             return Err(error(Verdict::Retry, "the table is away"));
         }
         let state = self.world.state();
         let rows = state.table.iter().filter(|row| row.partition == question.partition);
-        let mut offsets: Vec<i64> =
-            rows.map(|row| row.offset).filter(|offset| question.range.contains(*offset)).collect();
+        let rows = rows.filter(|row| {
+            let is_within = |(earliest, latest)| (earliest..=latest).contains(&row.milliseconds);
+            question.range.contains(row.offset) && question.received.is_none_or(is_within)
+        });
+        let mut offsets: Vec<i64> = rows.map(|row| row.offset).collect();
         offsets.sort_unstable();
         Ok(offsets)
+    }
+
+    async fn newest(
+        &self,
+        partition: i32,
+        range: Range,
+        after: Option<i64>,
+    ) -> Result<Option<Newest>, SinkError> {
+        if self.world.fate(self.member, Call::Stored) != Fate::Done {
+            return Err(error(Verdict::Retry, "the table is away"));
+        }
+        let state = self.world.state();
+        let rows = state.table.iter().filter(|row| row.partition == partition && range.contains(row.offset));
+        let later = rows.filter(|row| after.is_none_or(|after| row.milliseconds > after));
+        let newest = later.max_by_key(|row| row.offset);
+        Ok(newest.map(|row| Newest { offset: row.offset, received_at: row.milliseconds }))
     }
 
     async fn seen(&self, partition: i32, before: i64, mut seen: Seen) -> Result<Seen, SinkError> {
@@ -117,9 +139,10 @@ impl DeadLetters for MemorySink {
 }
 
 impl Originals for MemorySink {
-    async fn fetch(&self, position: Position) -> Result<Option<Original>, SinkError> {
-        let state = self.world.state();
-        let log = state.logs.get(&position.partition);
-        Ok(log.and_then(|log| log.records.iter().find(|record| record.position == position)).cloned())
+    async fn fetch(&self, partition: i32, offsets: Vec<i64>) -> Result<Vec<Original>, SinkError> {
+        let mut state = self.world.state();
+        state.n_fetches += 1;
+        let records = state.logs.get(&partition).into_iter().flat_map(|log| &log.records);
+        Ok(records.filter(|record| offsets.contains(&record.position.offset)).cloned().collect())
     }
 }

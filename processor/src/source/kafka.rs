@@ -21,6 +21,8 @@ pub mod originals;
 pub mod properties;
 
 mod context;
+#[cfg(test)]
+mod tests;
 
 use context::Context;
 use fault::fault;
@@ -69,7 +71,7 @@ impl Source for KafkaSource {
         for _ in 0..BULK {
             match self.consumer.poll(wait) {
                 None => break,
-                Some(Ok(message)) => lend(&message, reader),
+                Some(Ok(message)) => reader.record(&Lent(&message).message()),
                 Some(Err(KafkaError::PartitionEOF(partition))) => reader.end(partition),
                 Some(Err(error)) => {
                     failed = Err(fault("read from Kafka", error));
@@ -130,6 +132,8 @@ impl Source for KafkaSource {
 
     fn release(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
         let list = self.list(partitions);
+        // The client keeps our pause with a partition that is given up, and would never fetch it for us again.
+        self.consumer.resume(&list).map_err(|error| fault("resume partitions that are given up", error))?;
         self.consumer.incremental_unassign(&list).map_err(|error| fault("give up partitions", error))
     }
 
@@ -161,23 +165,25 @@ impl Drop for KafkaSource {
     }
 }
 
-/// Lends a Kafka message to a reader.
-fn lend<R: Reader>(message: &BorrowedMessage<'_>, reader: &mut R) {
-    reader.record(&Message {
-        record: Record {
-            position: Position { partition: message.partition(), offset: message.offset() },
-            timestamp_milliseconds: message.timestamp().to_millis().unwrap_or(0),
-            payload: message.payload(),
-        },
-        key: message.key(),
-        headers: &KafkaHeaders(message),
-    });
+/// A Kafka message on loan: its record at once, its headers when they are asked for.
+struct Lent<'a>(&'a BorrowedMessage<'a>);
+
+impl Lent<'_> {
+    fn message(&self) -> Message<'_> {
+        let Self(message) = self;
+        Message {
+            record: Record {
+                position: Position { partition: message.partition(), offset: message.offset() },
+                timestamp_milliseconds: message.timestamp().to_millis().unwrap_or(0),
+                payload: message.payload(),
+            },
+            key: message.key(),
+            headers: self,
+        }
+    }
 }
 
-/// Headers of a Kafka message, read when asked for.
-struct KafkaHeaders<'a>(&'a BorrowedMessage<'a>);
-
-impl Headers for KafkaHeaders<'_> {
+impl Headers for Lent<'_> {
     fn each(&self, visit: &mut dyn FnMut(&str, Option<&[u8]>)) {
         let Some(headers) = self.0.headers() else { return };
         for index in 0..headers.count() {

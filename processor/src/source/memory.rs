@@ -76,6 +76,10 @@ pub(crate) struct State {
     pub(crate) inserts: Vec<String>,
     pub(crate) refused: BTreeSet<(i32, i64)>,
     pub(crate) view_fails: bool,
+    /// How often originals were asked for.
+    pub(crate) n_fetches: u64,
+    /// How long the table takes to say which rows it has.
+    pub(crate) stored_takes: Duration,
     pub(crate) letters: Vec<(i32, i64, String)>,
     /// What happened, in order; printed when a history does not balance.
     pub(crate) story: Vec<String>,
@@ -104,6 +108,16 @@ impl World {
             headers: vec![("app".to_owned(), Some(b"ios".to_vec()))],
         });
         offset
+    }
+
+    /// Returns another world with the same records and positions.
+    pub(crate) fn copy(&self) -> Self {
+        let state = self.state();
+        let logs = state.logs.iter().map(|(partition, log)| {
+            (*partition, Log { records: log.records.clone(), low: log.low, high: log.high })
+        });
+        let (logs, committed) = (logs.collect(), state.committed.clone());
+        Self(Arc::new(Mutex::new(State { logs, committed, ..State::default() })))
     }
 
     /// A member joins; it is given these partitions as soon as their owners have let go.
@@ -231,7 +245,9 @@ impl Source for MemorySource {
             }
             let Some(log) = state.logs.get(partition) else { continue };
             let from = log.records.partition_point(|record| record.position.offset < *position);
-            for record in log.records[from..].iter().take(BULK) {
+            // Like the broker's, the log may reach further than the leader lets anybody read.
+            let to = log.records.partition_point(|record| record.position.offset < log.high).max(from);
+            for record in log.records[from..to].iter().take(BULK) {
                 let message = record.message();
                 reader.record(&Message {
                     headers: message.headers,
@@ -241,7 +257,7 @@ impl Source for MemorySource {
                 *position = record.position.offset + 1;
                 self.ends.remove(partition);
             }
-            let is_end = log.records.last().is_none_or(|last| last.position.offset < *position);
+            let is_end = log.records[..to].last().is_none_or(|last| last.position.offset < *position);
             if is_end && self.ends.insert(*partition) {
                 reader.end(*partition);
             }
@@ -319,6 +335,8 @@ impl Source for MemorySource {
     }
 
     fn resume(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
+        // Reading goes on with a new fetch, which meets the end once more.
+        self.ends.retain(|partition| !partitions.contains(partition));
         self.paused.retain(|partition| !partitions.contains(partition));
         Ok(())
     }

@@ -1,42 +1,15 @@
-//! What of a saved firewall is ours: only that is removed.
+//! Whose a route is: that of another is never replaced.
 
 use super::*;
 
-const SAVED: &str = "\
-*nat
-:PREROUTING ACCEPT [0:0]
-:DOCKER - [0:0]
-:KUBE-SERVICES - [0:0]
-:CNI-HOSTPORT-DNAT - [0:0]
--A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES
--A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
--A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-X
-COMMIT
-*filter
-:FORWARD ACCEPT [0:0]
--A FORWARD -s 10.251.0.0/24 ! -d 10.251.0.0/24 -m comment --comment tributary-environment -j REJECT --reject-with icmp-port-unreachable
--A FORWARD -j DOCKER-USER
-COMMIT
-";
-
 #[test]
-fn removes_our_chains_and_rules_and_leaves_those_of_others() {
-    let scripts: Vec<String> = parse(SAVED).iter().filter_map(Table::removal).collect();
+fn tells_a_route_of_another_from_ours() {
+    let ours = "10.251.0.0/24 dev trib0 scope link src 10.250.0.1 linkdown \n";
+    assert_eq!((route_of_another(""), route_of_another(ours)), (None, None));
+    let other = "10.251.0.0/24 via 192.168.1.1 dev wg0 proto static \n";
+    assert_eq!(route_of_another(other), Some("10.251.0.0/24 via 192.168.1.1 dev wg0 proto static"));
     assert_eq!(
-        scripts,
-        [
-            "*nat\n-D PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n\
-             -D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n\
-             -F KUBE-SERVICES\n-F CNI-HOSTPORT-DNAT\n-X KUBE-SERVICES\n-X CNI-HOSTPORT-DNAT\nCOMMIT\n",
-            "*filter\n-D FORWARD -s 10.251.0.0/24 ! -d 10.251.0.0/24 -m comment --comment tributary-environment -j REJECT \
-             --reject-with icmp-port-unreachable\nCOMMIT\n",
-        ]
+        route_of_another("10.251.0.0/24 dev trib01 scope link\n"),
+        Some("10.251.0.0/24 dev trib01 scope link")
     );
-}
-
-#[test]
-fn finds_nothing_of_ours_in_a_strange_firewall() {
-    let saved = "*filter\n:INPUT ACCEPT [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-user-input\nCOMMIT\n";
-    assert!(parse(saved).iter().all(|table| table.removal().is_none()));
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::super::commands::find_program;
 use super::super::health::Health;
 use super::super::settings::{ADDRESS, PODS, SERVICES, Settings};
-use super::{Part, Stage, flags};
+use super::{Part, SHORT, Stage, flags};
 
 const ETCD: &str = "127.0.0.1:12379";
 
@@ -37,6 +37,7 @@ pub(super) fn etcd(settings: &Settings) -> Result<Part> {
         address: ETCD.to_owned(),
         health: Health::Http { address: ETCD.to_owned(), path: "/health" },
         stage: Stage::Ground,
+        grace: SHORT,
     })
 }
 
@@ -75,6 +76,7 @@ pub(super) fn apiserver(settings: &Settings) -> Part {
         address: format!("{ADDRESS}:6443"),
         health: kubectl_raw(settings, &[], "/readyz"),
         stage: Stage::Api,
+        grace: SHORT,
     }
 }
 
@@ -97,6 +99,8 @@ pub(super) fn controller_manager(settings: &Settings) -> Part {
             ("cluster-signing-key-file", "@certificates/ca.key"),
             ("use-service-account-credentials", "true"),
             ("cluster-cidr", PODS),
+            // It makes the folder, by default one outside the state folder.
+            ("flex-volume-plugin-dir", "@kubelet/plugins"),
             ("leader-elect", "false"),
             ("profiling", "false"),
         ],
@@ -109,6 +113,7 @@ pub(super) fn controller_manager(settings: &Settings) -> Part {
         address: "127.0.0.1:10257".to_owned(),
         health: own_healthz(settings, "https://127.0.0.1:10257"),
         stage: Stage::Cluster,
+        grace: SHORT,
     }
 }
 
@@ -137,6 +142,7 @@ pub(super) fn scheduler(settings: &Settings) -> Part {
         address: "127.0.0.1:10259".to_owned(),
         health: own_healthz(settings, "https://127.0.0.1:10259"),
         stage: Stage::Cluster,
+        grace: SHORT,
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::super::commands::find_program;
 use super::super::health::Health;
 use super::super::settings::{ADDRESS, NODE, Settings};
-use super::{Part, Stage, flags};
+use super::{Part, SHORT, Stage, flags};
 
 pub(super) fn containerd(settings: &Settings) -> Result<Part> {
     let ctr = find_program(settings, "ctr")?.display().to_string();
@@ -20,6 +20,7 @@ pub(super) fn containerd(settings: &Settings) -> Result<Part> {
         address: socket.clone(),
         health: Health::Program(vec![ctr, "--address".to_owned(), socket, "version".to_owned()]),
         stage: Stage::Ground,
+        grace: SHORT,
     })
 }
 
@@ -43,6 +44,7 @@ pub(super) fn kubelet(settings: &Settings) -> Part {
         address: format!("{ADDRESS}:10250"),
         health: Health::Http { address: "127.0.0.1:10248".to_owned(), path: "/healthz" },
         stage: Stage::Cluster,
+        grace: SHORT,
     }
 }
 
@@ -55,6 +57,7 @@ pub(super) fn proxy(settings: &Settings) -> Part {
         address: "127.0.0.1:10256".to_owned(),
         health: Health::Http { address: "127.0.0.1:10256".to_owned(), path: "/livez" },
         stage: Stage::Cluster,
+        grace: SHORT,
     }
 }
 
@@ -67,5 +70,6 @@ pub(super) fn dns(settings: &Settings) -> Part {
         address: format!("{ADDRESS}:53"),
         health: Health::Http { address: "127.0.0.1:18181".to_owned(), path: "/ready" },
         stage: Stage::Cluster,
+        grace: SHORT,
     }
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::super::commands::find_program;
 use super::super::health::Health;
 use super::super::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, Settings};
-use super::{Part, Stage};
+use super::{LONG, Part, Stage};
 
 pub(super) fn kafka(settings: &Settings) -> Result<Part> {
     let state = settings.state.display();
@@ -31,6 +31,7 @@ pub(super) fn kafka(settings: &Settings) -> Result<Part> {
         address: address.clone(),
         health: Health::Kafka { address },
         stage: Stage::Ground,
+        grace: LONG,
     })
 }
 
@@ -50,7 +51,8 @@ pub(super) fn clickhouse(settings: &Settings) -> Part {
         arguments,
         files: vec![settings.source("clickhouse/package-lock.json")],
         address: address.clone(),
-        health: Health::Http { address, path: "/ping" },
+        health: Health::ClickHouse { address },
         stage: Stage::Ground,
+        grace: LONG,
     }
 }

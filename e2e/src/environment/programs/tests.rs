@@ -12,7 +12,7 @@ fn says_durations_as_a_person_does() {
 #[test]
 fn gives_each_product_a_key_and_an_output_of_its_own() {
     let settings = Settings::from_environment();
-    let products = products(&settings);
+    let products = products(&settings).unwrap();
     let keys: std::collections::BTreeSet<String> =
         products.iter().map(|product| key(&settings, product).unwrap()).collect();
     let outputs: std::collections::BTreeSet<&PathBuf> =

@@ -20,5 +20,5 @@ PARTITION BY toYYYYMMDD(event_time)
 ORDER BY (`bought_at`, `event`)
 TTL event_time + toIntervalSecond(31536000)
 SETTINGS non_replicated_deduplication_window = 100000
-COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.mobile-ios"}';
+COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.mobile-ios","cluster":"memory"}';
 

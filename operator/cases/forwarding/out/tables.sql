@@ -16,7 +16,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
-COMMENT '{"tributary":1,"pipeline":"shop/big-spenders","id":"uid-of-big-spenders","epoch":1,"topic":"shop.big-spenders"}';
+COMMENT '{"tributary":1,"pipeline":"shop/big-spenders","id":"uid-of-big-spenders","epoch":1,"topic":"shop.big-spenders","cluster":"memory"}';
 
 CREATE DATABASE IF NOT EXISTS `shop`;
 
@@ -36,5 +36,5 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
-COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios"}';
+COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","cluster":"memory"}';
 

@@ -16,7 +16,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
-COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios"}';
+COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","cluster":"memory"}';
 
 ALTER TABLE `shop`.`ios` MODIFY COLUMN `amount` Int64 COMMENT '';
 

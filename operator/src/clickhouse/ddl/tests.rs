@@ -35,12 +35,19 @@ fn table() -> Table {
         partition_by: PartitionBy::Month,
         order_by: vec!["event".into(), "event_time".into()],
         ttl_seconds: Some(86_400),
-        mark: Mark { pipeline: "shop/ios".into(), id: "7f0c".into(), epoch: 1, topic: "shop.ios".into() },
+        mark: Mark {
+            pipeline: "shop/ios".into(),
+            id: "7f0c".into(),
+            epoch: 1,
+            topic: "shop.ios".into(),
+            cluster: None,
+        },
     }
 }
 
 fn check(golden: &str, change: &TableChange) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/clickhouse/ddl/golden").join(golden);
+    let path =
+        PathBuf::from(env!("TRIBUTARY_REPOSITORY")).join("operator/src/clickhouse/ddl/golden").join(golden);
     let actual = format!("{}\n", statement(change));
     #[expect(clippy::disallowed_methods, reason = "UPDATE is the tests' own switch")]
     let is_update = std::env::var("UPDATE").is_ok();

@@ -23,7 +23,13 @@ fn wanted() -> Table {
         partition_by: PartitionBy::Month,
         order_by: vec!["event".into(), "event_time".into()],
         ttl_seconds: Some(86_400),
-        mark: Mark { pipeline: "shop/ios".into(), id: "7f0c".into(), epoch: 1, topic: "shop.ios".into() },
+        mark: Mark {
+            pipeline: "shop/ios".into(),
+            id: "7f0c".into(),
+            epoch: 1,
+            topic: "shop.ios".into(),
+            cluster: None,
+        },
     }
 }
 

@@ -40,3 +40,16 @@ fn a_long_text_is_cut_between_characters() {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     assert!(cause.ends_with("é…") && cause.chars().count() == 501, "{}", cause.len());
 }
+
+#[test]
+fn what_goes_by_itself_reads_the_same_each_time() {
+    let cause = |text: &str| std::error::Error::source(&judged(text)).unwrap().to_string();
+    let out_of_memory = |bytes: u32| {
+        cause(&format!(
+            "Code: 241. DB::Exception: would use {bytes} B. (MEMORY_LIMIT_EXCEEDED) (version 26.7.1)"
+        ))
+    };
+    assert_eq!(out_of_memory(1), "code 241, MEMORY_LIMIT_EXCEEDED");
+    assert_eq!(out_of_memory(1), out_of_memory(2));
+    assert_eq!(cause("502 Bad Gateway, request 1"), cause("502 Bad Gateway, request 2"));
+}

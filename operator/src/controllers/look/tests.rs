@@ -43,6 +43,20 @@ fn what_a_server_refuses_is_looked_at_again_at_the_resync() {
 }
 
 #[test]
+fn what_may_be_mended_at_topic_table_or_deployment_is_looked_at_again_at_the_resync() {
+    for (about, reason) in [
+        (ConditionType::TopicReady, Reason::TopicPartitionsDecreaseNotSupported),
+        (ConditionType::TopicReady, Reason::SpecInvalid),
+        (ConditionType::TableReady, Reason::SpecInvalid),
+        (ConditionType::TableReady, Reason::OwnershipMismatch),
+        (ConditionType::ProcessorReady, Reason::ResourceConflict),
+    ] {
+        let fault = Fault::new(about, reason, Cure::Change, "x");
+        assert_eq!(Pace::of_faults(&[Fault::spec("y"), fault]), Pace::Settled, "{about} {reason}");
+    }
+}
+
+#[test]
 fn what_is_under_way_is_looked_at_again_soon() {
     let mut conditions = crate::status::Conditions::new(&[], None, jiff::Timestamp::UNIX_EPOCH);
     conditions.stand(&crate::status::Standing::Progressing("x"));

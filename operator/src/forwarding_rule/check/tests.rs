@@ -42,6 +42,8 @@ fn gathered() -> Gathered {
             ("page_view".into(), schema("page_view", "{fields: [{name: page, type: String}]}")),
         ],
         secret: Some(SecretValue::Value(b"whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".to_vec())),
+        pipelines: vec![serde_yaml::from_str(PIPELINE).unwrap()],
+        rules: Vec::new(),
         has_topic: None,
     }
 }
@@ -65,7 +67,7 @@ fn fault(spoil: impl FnOnce(&mut ForwardingRule, &mut Gathered)) -> (Reason, Cur
 fn a_rule_that_holds_is_passed_on() {
     let checked = outcome(|_, _| {}).unwrap();
     assert_eq!(checked.config.webhook.unwrap().timeout_milliseconds, 15_000);
-    assert_eq!(checked.secret.unwrap().0.name, "hook");
+    assert_eq!(checked.secret.unwrap().name, "hook");
 }
 
 #[test]
@@ -179,4 +181,22 @@ fn all_faults_are_told_at_once() {
     let reasons: BTreeSet<_> = faults.iter().map(|fault| fault.reason).collect();
     assert_eq!(faults.len(), 5, "{faults:?}");
     assert!(reasons.contains(&Reason::DestinationForbidden) && reasons.contains(&Reason::SecretNotFound));
+}
+
+#[test]
+fn every_webhook_that_the_apiserver_accepts_is_taken() {
+    let cases = std::path::Path::new(env!("TRIBUTARY_REPOSITORY"))
+        .join("crds/cases/admission/forwardingrule/accepts");
+    let egress = EgressConfig { allow_http: true, allowed_networks: vec!["2001:db8::/32".into()] };
+    let mut n_webhooks = 0;
+    for entry in std::fs::read_dir(cases).unwrap() {
+        let path = entry.unwrap().path();
+        let case = crds::admission::case::Case::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let rule: ForwardingRule = serde_json::from_value(case.object).unwrap();
+        let Some(webhook) = rule.spec.destination.webhook else { continue };
+        let faults = check_webhook(&webhook, &egress).err().unwrap_or_default();
+        assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+        n_webhooks += 1;
+    }
+    assert!(n_webhooks > 3, "{n_webhooks}");
 }

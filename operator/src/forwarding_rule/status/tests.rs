@@ -40,7 +40,8 @@ async fn world(reports: &[RuleReport]) -> Fixture {
 }
 
 fn report(sent: u64, reason: Option<Reason>) -> RuleReport {
-    RuleReport { name: "copy".into(), sent, reason, message: "410 Gone".into(), ..RuleReport::default() }
+    let message = "410 Gone".into();
+    RuleReport { name: "copy".into(), generation: 1, sent, reason, message, ..RuleReport::default() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,4 +71,29 @@ async fn a_destination_that_is_away_goes_by_itself() {
         conditions.iter().any(|text| text.starts_with("Reconciling=True DestinationUnreachable")),
         "{conditions:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_processor_that_was_started_with_the_rule_as_it_was_says_nothing_of_it_as_it_is() {
+    let former = |sent| RuleReport { generation: 0, ..report(sent, Some(Reason::DestinationRejected)) };
+    let fixture = world(&[former(3)]).await;
+    let ready = fixture.ready("forwardingrules", "copy");
+    assert!(ready.starts_with("Ready=False Progressing") && ready.contains("as it was"), "{ready}");
+    assert_eq!(fixture.guarded_rule("shop", "copy").0.unwrap().status.unwrap().sent, None);
+    let fixture = world(&[former(3), report(4, None)]).await;
+    let ready = fixture.ready("forwardingrules", "copy");
+    assert!(ready.starts_with("Ready=False Progressing") && ready.contains("as it was"), "{ready}");
+    assert_eq!(fixture.guarded_rule("shop", "copy").0.unwrap().status.unwrap().sent, Some(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_is_suspended_when_no_processor_names_it_any_more() {
+    let mut fixture = world(&[report(3, None)]).await;
+    fixture.put(&OBJECTS.replace("{pipeline: {name: ios}", "{suspend: true, pipeline: {name: ios}"));
+    fixture.settle().await;
+    let ready = fixture.ready("forwardingrules", "copy");
+    assert!(ready.starts_with("Ready=False Progressing") && ready.contains("still forward"), "{ready}");
+    fixture.reports.0.lock().unwrap().clear();
+    fixture.settle().await;
+    assert!(fixture.ready("forwardingrules", "copy").starts_with("Ready=True Suspended"));
 }

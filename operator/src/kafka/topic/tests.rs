@@ -49,7 +49,7 @@ fn fewer_partitions_are_a_problem_that_names_the_remedy() {
 fn other_replicas_are_a_problem_that_names_the_remedy() {
     let problem = diff(&[Topic { replicas: 3, ..topic() }], &[topic()]).unwrap_err();
     assert_eq!(problem.reason(), Reason::SpecInvalid);
-    assert!(problem.to_string().contains("set spec.kafka.replicas to 1"), "{problem}");
+    assert!(problem.to_string().contains("reassign them with Kafka"), "{problem}");
 }
 
 #[test]

@@ -13,9 +13,16 @@ fn defaults_beside_the_wanted_fields_do_not_matter() {
 
 #[test]
 fn a_changed_or_missing_field_is_seen() {
-    let wanted = json!({"spec": {"replicas": 1, "paused": false}});
-    assert!(!contains(&json!({"spec": {"replicas": 2, "paused": false}}), &wanted));
-    assert!(!contains(&json!({"spec": {"replicas": 1}}), &wanted));
+    let wanted = json!({"spec": {"replicas": 1, "paused": false, "args": []}});
+    assert!(contains(&json!({"spec": {"replicas": 1}}), &wanted), "the apiserver leaves out what is empty");
+    for actual in [
+        json!({"replicas": 2}),
+        json!({"paused": false}),
+        json!({"replicas": 1, "paused": true}),
+        json!({"replicas": 1, "args": ["--evil"]}),
+    ] {
+        assert!(!contains(&json!({ "spec": actual }), &wanted), "{actual}");
+    }
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! The Deployment of the processor: one a stream, as little right as a pod can have.
 //!
 //! In: the plan. Out: a Deployment that the restricted pod security standard admits.
-//! A rollout starts the new pod before it stops an old one: a configuration that cannot start never stops the stream, and
+//! A rollout starts the new pod before it stops an old one: a configuration that cannot start leaves the old pods at work, and
 //! the consumer group (cooperative-sticky) moves only the partitions that the new pod takes over.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -29,6 +29,8 @@ const GRACE_PERIOD: i64 = 30;
 
 pub(super) fn build(plan: &Plan) -> Deployment {
     let spec = DeploymentSpec {
+        // A rollout that somebody paused by hand would never end.
+        paused: Some(false),
         replicas: Some(plan.replicas),
         revision_history_limit: Some(2),
         selector: selector(plan),
@@ -61,6 +63,7 @@ fn pod(plan: &Plan) -> PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(plan)],
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(plan),
         security_context: Some(PodSecurityContext {
             fs_group: Some(NOBODY),
             run_as_group: Some(NOBODY),
@@ -86,6 +89,13 @@ fn pod(plan: &Plan) -> PodSpec {
     }
 }
 
+/// They stand in the team's namespace, as a pod pulls with nobody else's.
+fn pull_secrets(plan: &Plan) -> Option<Vec<LocalObjectReference>> {
+    let secrets: Vec<_> =
+        plan.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
+    (!secrets.is_empty()).then_some(secrets)
+}
+
 fn container(plan: &Plan) -> Container {
     let requests = BTreeMap::from([
         ("cpu".into(), Quantity(plan.resources.cpu.clone())),
@@ -94,6 +104,9 @@ fn container(plan: &Plan) -> Container {
     let limits = BTreeMap::from([("memory".into(), Quantity(plan.resources.memory.clone()))]);
     Container {
         name: "processor".into(),
+        // The image's own, whatever somebody wrote there.
+        command: Some(Vec::new()),
+        args: Some(Vec::new()),
         image: Some(plan.image.clone()),
         image_pull_policy: Some(plan.image_pull_policy.clone()),
         liveness_probe: Some(probe("/livez", 10)),

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crds::AnalyticsPipelineSpec;
+use crds::analytics_pipeline::{ProcessorSpec, needed_memory};
 use crds::quantities::{parse_bytes, parse_duration};
 use crds::stream_config::BatchConfig;
 
@@ -49,13 +50,7 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
     let batch = &spec.processor.batch;
     let max_age =
         duration("spec.processor.batch.maxAge", &batch.max_age, Duration::from_millis(10), 5 * MINUTE);
-    let max_bytes = match parse_bytes(&batch.max_bytes) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            faults.push(Fault::spec(format!("`spec.processor.batch.maxBytes`: {error}")));
-            0
-        }
-    };
+    let max_bytes = max_bytes(&spec.processor, &mut faults);
     let max_rows = usize::try_from(batch.max_rows).unwrap_or(0);
     if max_rows == 0 {
         faults.push(Fault::spec("`spec.processor.batch.maxRows` must be at least 1"));
@@ -81,6 +76,28 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
     Ok(Numbers { retention, ttl, deduplication_window: window, batch })
 }
 
+/// Reads how large a batch may be, and whether the processor's memory holds it.
+fn max_bytes(processor: &ProcessorSpec, faults: &mut Vec<Fault>) -> u64 {
+    let mut read = |field: &str, text: &str| match parse_bytes(text) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            faults.push(Fault::spec(format!("`{field}`: {error}")));
+            None
+        }
+    };
+    let (batch, memory) = (&processor.batch.max_bytes, &processor.resources.memory);
+    let max_bytes = read("spec.processor.batch.maxBytes", batch).unwrap_or(0);
+    let needed = needed_memory(max_bytes);
+    if read("spec.processor.resources.memory", memory).is_some_and(|memory| memory < needed) {
+        faults.push(Fault::spec(format!(
+            "`spec.processor.resources.memory`: `{memory}` is too little for batches of `{batch}`; ask for at least {}Mi \
+             (8 times `spec.processor.batch.maxBytes`, and 96Mi), or make the batches smaller",
+            needed.div_ceil(1 << 20)
+        )));
+    }
+    max_bytes
+}
+
 fn words(duration: Duration) -> String {
     const DAY: u64 = 24 * 3600;
     match (duration.as_secs(), duration.subsec_millis()) {
@@ -90,3 +107,6 @@ fn words(duration: Duration) -> String {
         (seconds, _) => format!("{seconds}s"),
     }
 }
+
+#[cfg(test)]
+mod tests;

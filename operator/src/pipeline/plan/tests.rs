@@ -94,6 +94,8 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
     assert_eq!(deployment["spec"]["replicas"], json!(0));
     assert!(fixture.topics.take_applied().is_empty(), "the topic is made while processors run");
     assert!(fixture.ready("analyticspipelines", "ios").contains("is gone; the processors stop"));
+    let conditions = fixture.conditions("analyticspipelines", "ios");
+    assert!(conditions.iter().any(|text| text.starts_with("TopicReady=False Progressing")), "{conditions:?}");
 
     fixture.settle().await;
     assert_eq!(mark(&fixture).epoch, 2);
@@ -106,6 +108,97 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
             .contains("epoch: 2")
     );
     assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_only_seems_to_be_gone_keeps_its_life() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    fixture.topics.hide("shop.ios");
+    for _ in 0..3 {
+        fixture.look_at_all().await;
+        fixture.cluster.roll_out();
+    }
+    assert_eq!(mark(&fixture).epoch, 1, "a new epoch would store every record again");
+    let ready = fixture.ready("analyticspipelines", "ios");
+    assert!(ready.starts_with("Ready=False KafkaRejected"), "{ready}");
+    fixture.topics.show_all();
+    fixture.settle().await;
+    assert_eq!(mark(&fixture).epoch, 1);
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_kafka_refuses_counts_no_life_however_often_it_is_tried() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    for name in ["shop.ios", "shop.ios.dead-letters"] {
+        let delete = TopicChange::Delete { name: name.into() };
+        crate::kafka::Topics::apply(fixture.topics.as_ref(), &delete).await.unwrap();
+    }
+    let with_replicas =
+        |n: i32| OBJECTS.replace("{schemas:", &format!("{{kafka: {{replicas: {n}}}, schemas:"));
+    fixture.put(&with_replicas(3));
+    for _ in 0..3 {
+        fixture.settle().await;
+        let ready = fixture.ready("analyticspipelines", "ios");
+        assert!(ready.starts_with("Ready=False KafkaRejected"), "{ready}");
+        assert_eq!(mark(&fixture).epoch, 1);
+    }
+    fixture.put(&with_replicas(1));
+    fixture.settle().await;
+    assert_eq!(mark(&fixture).epoch, 2, "the topic was gone, and its new life is one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_kafka_cluster_is_not_taken_for_the_one_that_has_the_topic() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let before = (mark(&fixture), fixture.cluster.get(DEPLOYMENT));
+    for has_topic in [true, false] {
+        fixture.topics.move_to("another");
+        if !has_topic {
+            fixture.topics.hide("shop.ios");
+            fixture.topics.hide("shop.ios.dead-letters");
+        }
+        fixture.settle().await;
+        let ready = fixture.ready("analyticspipelines", "ios");
+        assert!(ready.starts_with("Ready=False OwnershipMismatch"), "{ready}");
+        assert!(ready.contains("cluster `memory`") && ready.contains("leads to `another`"), "{ready}");
+        assert_eq!((mark(&fixture), fixture.cluster.get(DEPLOYMENT)), before, "nothing is touched");
+    }
+    fixture.topics.show_all();
+    fixture.topics.move_to("memory");
+    fixture.settle().await;
+    assert_eq!(mark(&fixture), before.0);
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_moved_for_good_goes_on_by_the_statement_that_is_given() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    fixture.topics.move_to("another");
+    fixture.settle().await;
+    let ready = fixture.ready("analyticspipelines", "ios");
+    let (_, comment) = ready.split_once("ALTER TABLE `shop`.`ios` MODIFY COMMENT '").unwrap();
+    let mut table = fixture.tables.get(&name()).unwrap();
+    table.comment = comment.trim_end_matches('\'').to_owned();
+    fixture.tables.insert(name(), table);
+    fixture.settle().await;
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+    assert_eq!((mark(&fixture).epoch, mark(&fixture).cluster.as_deref()), (2, Some("another")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_names_no_cluster_is_completed() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let mut table = fixture.tables.get(&name()).unwrap();
+    table.comment = Mark { cluster: None, ..mark(&fixture) }.comment();
+    fixture.tables.insert(name(), table);
+    fixture.settle().await;
+    assert_eq!((mark(&fixture).epoch, mark(&fixture).cluster.as_deref()), (1, Some("memory")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,4 +231,13 @@ async fn pods_start_anew_when_a_secret_they_read_changes_and_not_otherwise() {
     fixture.put(&secret("MTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="));
     fixture.settle().await;
     assert_ne!(template(&fixture), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_that_do_not_fit_into_the_processors_memory_are_refused() {
+    let spec = "spec: {processor: {resources: {memory: 128Mi}}, schemas:";
+    let mut fixture = Fixture::of(&OBJECTS.replace("spec: {schemas:", spec));
+    fixture.settle().await;
+    let ready = fixture.ready("analyticspipelines", "ios");
+    assert!(ready.starts_with("Ready=False SpecInvalid") && ready.contains("at least 224Mi"), "{ready}");
 }

@@ -66,6 +66,25 @@ fn a_crash_loop_gives_the_last_words_and_the_command_to_see_more() {
 }
 
 #[test]
+fn a_processor_that_was_out_of_memory_names_the_field_to_raise() {
+    let oom = "state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled, message: last}}";
+    let (reason, message) = fault(&settled(1), container(oom));
+    assert_eq!(reason, Reason::ProcessorCrashLooping);
+    assert!(message.contains("out of memory; raise `spec.processor.resources.memory`"), "{message}");
+}
+
+#[test]
+fn a_container_beside_the_processor_is_not_taken_for_it() {
+    let mut processor = container("state: {waiting: {reason: CrashLoopBackOff}}");
+    let containers = processor.pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap();
+    let mut sidecar = containers[0].clone();
+    sidecar.name = "mesh-proxy".into();
+    sidecar.state = None;
+    containers.insert(0, sidecar);
+    assert_eq!(fault(&settled(1), processor).0, Reason::ProcessorCrashLooping);
+}
+
+#[test]
 fn an_image_that_cannot_be_had_names_the_image() {
     for word in ["ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull"] {
         let (reason, message) =
@@ -117,6 +136,21 @@ fn a_processor_that_cannot_write_says_why() {
         fault(&settled(1), processor),
         (Reason::ClickHouseAuthFailed, "processor pod `ios-processor-x`: password refused".into())
     );
+}
+
+#[test]
+fn a_rollout_that_takes_too_long_does_not_hide_why() {
+    let overdue = deployment(
+        "spec: {replicas: 1, selector: {}, template: {}}\nstatus: {conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: timed out}]}",
+    );
+    let mut processor = pod("phase: Running");
+    assert_eq!(fault(&overdue, processor.clone()).0, Reason::ProcessorNotStarted);
+    processor.report = Some(crds::processor_report::ProcessorReport {
+        reason: Some(Reason::KafkaAuthFailed),
+        message: "password refused".into(),
+        ..Default::default()
+    });
+    assert_eq!(fault(&overdue, processor).0, Reason::KafkaAuthFailed);
 }
 
 #[test]

@@ -76,6 +76,64 @@ fn an_intent_is_repeated_although_its_last_records_are_gone() {
     assert_eq!(committed(&world, 0).0, 10);
 }
 
+/// Records 0 to 9, and the group holds an intent of just them.
+fn world_with_intent() -> (World, Arc<Runtime>) {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().committed.insert(0, (0, format!("v1:0-9:h{}:e1", rules_hash(&config(), None))));
+    (world, runtime)
+}
+
+#[test]
+fn an_intent_is_not_closed_at_an_end_that_the_leader_does_not_know_yet() {
+    let (world, runtime) = world_with_intent();
+    world.state().logs.get_mut(&0).unwrap().high = 5;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(10));
+    assert!(world.state().inserts.is_empty(), "{:?}", world.state().inserts);
+    world.state().logs.get_mut(&0).unwrap().high = 10;
+    assert!(member.turns(10));
+    assert_eq!(world.state().inserts.len(), 1);
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn an_end_that_the_leader_passes_before_it_is_asked_closes_nothing() {
+    let (world, runtime) = world_with_intent();
+    world.state().logs.get_mut(&0).unwrap().high = 5;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    while member.flow.intake.partition(0).is_none_or(|partition| !partition.is_at_end()) {
+        assert!(member.turn(10));
+    }
+    world.state().logs.get_mut(&0).unwrap().high = 10;
+    assert!(member.turns(10));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn a_drain_leaves_an_intent_whose_records_are_still_held_back() {
+    let (world, runtime) = world_with_intent();
+    let mut config = config();
+    config.deduplication_window_seconds = Some(3600);
+    let mut first = Member::start(&world, &runtime, 1, &[0], config.clone());
+    first.hold_answers(true);
+    assert!(first.turns(5), "all is read and held back, for the event ids are not there yet");
+    first.flow.begin_drain();
+    first.hold_answers(false);
+    assert!(first.turns(5));
+    assert!(first.flow.is_idle());
+    first.flow.leave(Member::now(&runtime));
+    let (offset, mark) = committed(&world, 0);
+    assert_eq!(offset, 0);
+    assert!(mark.starts_with("v1:0-9:"), "{mark}");
+    let mut second = Member::start(&world, &runtime, 2, &[], config);
+    world.expel(1, 2);
+    assert!(second.turns(10));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
 #[test]
 fn a_lost_reply_is_repeated_with_the_same_token() {
     let (world, runtime) = world_with(&[GOOD; 10]);
@@ -159,6 +217,46 @@ fn a_zombie_neither_commits_nor_doubles_anything() {
 }
 
 #[test]
+fn an_idle_stream_is_ready_again_as_soon_as_kafka_answers() {
+    let (world, runtime) = world_with(&[GOOD; 3]);
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(20));
+    let away = crds::conditions::Reason::KafkaUnreachable;
+    member.health.source_failed(away, "all brokers are down".to_owned(), Member::now(&runtime));
+    assert!(member.turns(60), "no record comes");
+    assert!(member.health.report(Member::now(&runtime)).ready);
+}
+
+#[test]
+fn a_process_whose_failing_partition_moved_away_is_ready() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().outages.insert(Call::Write);
+    let mut first = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(first.turns(100));
+    assert!(!first.health.report(Member::now(&runtime)).ready);
+    let second = Member::start(&world, &runtime, 2, &[], config());
+    world.hand_over(0, 2);
+    assert!(first.turns(5));
+    assert!(first.health.report(Member::now(&runtime)).ready);
+    drop(second);
+}
+
+#[test]
+fn marks_of_transactions_at_the_end_are_no_records_that_wait() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().logs.get_mut(&0).unwrap().high = 11;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(300));
+    let report = member.health.report(Member::now(&runtime));
+    assert_eq!((report.ready, report.lag), (true, 0), "{}", report.message);
+    // Records that do not come are still missed.
+    world.state().logs.get_mut(&0).unwrap().high = 13;
+    assert!(member.turns(300));
+    let report = member.health.report(Member::now(&runtime));
+    assert_eq!((report.ready, report.lag), (false, 2));
+}
+
+#[test]
 fn a_missing_dead_letter_topic_stops_the_stream_with_a_reason_and_loses_nothing() {
     let (world, runtime) = world_with(&[GOOD, BAD, GOOD]);
     world.state().outages.insert(Call::Deliver);
@@ -192,6 +290,90 @@ fn a_refused_row_becomes_a_dead_letter_and_the_rest_is_written() {
         let refused: std::collections::BTreeSet<_> = world.state().letters.iter().cloned().collect();
         let expected = [3, 4, 9].map(|offset| (0, offset, "RowRefused".to_owned()));
         assert_eq!(refused, expected.into());
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
+fn a_split_goes_on_after_a_crash_without_doubling_the_parts_that_were_written() {
+    for n_calls in 0..16 {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().refused.extend([(0, 8)]);
+        crash_at(&world, 1, n_calls, true);
+        let mut first = Member::start(&world, &runtime, 1, &[0], config());
+        first.turns(30);
+        drop(first);
+        // Somebody mends the table meanwhile, so that it would take the whole range now.
+        world.state().refused.clear();
+        let mut second = Member::start(&world, &runtime, 2, &[], config());
+        world.expel(1, 2);
+        assert!(second.turns(60));
+        let n_letters = world.state().letters.len();
+        let expected: Vec<i64> = (0..10).filter(|offset| n_letters == 0 || *offset != 8).collect();
+        assert_eq!(stored(&world, 0), expected, "crash at {n_calls}");
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
+fn a_table_that_is_slow_to_say_what_it_has_gets_its_missing_rows_nevertheless() {
+    let rules = rules_hash(&config(), None);
+    for mark in [format!("v1:0-9:h{rules}:e1"), format!("v1:0-9:h{rules}:e1:split")] {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().committed.insert(0, (0, mark));
+        world.state().tokens.insert("id:1:shop.ios:0:0-9".to_owned());
+        world.state().stored_takes = 2 * crate::deliver::VALID_FOR;
+        let mut member = Member::start(&world, &runtime, 1, &[0], config());
+        assert!(member.turns(20));
+        assert_eq!(stored(&world, 0), all(0..10));
+        assert_eq!(committed(&world, 0).0, 10);
+    }
+}
+
+#[test]
+fn a_table_that_refuses_every_row_stops_the_stream_and_no_row_is_blamed() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().refused.extend((0..10).map(|offset| (0, offset)));
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(100));
+    assert!(world.state().letters.is_empty());
+    let report = member.health.report(Member::now(&runtime));
+    assert!(!report.ready && report.message.contains("columns"), "{}", report.message);
+    world.state().refused.clear();
+    assert!(member.turns(100));
+    assert_eq!(stored(&world, 0), all(0..10));
+    assert!(member.health.report(Member::now(&runtime)).ready);
+}
+
+#[test]
+fn many_refused_rows_at_the_begin_are_dead_letters_when_others_are_taken_and_their_originals_are_read_at_once()
+ {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    world.state().refused.extend([0, 1, 2, 3, 4, 5, 8].map(|offset| (0, offset)));
+    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    assert!(member.turns(30));
+    assert_eq!(stored(&world, 0), [6, 7, 9]);
+    assert_eq!(world.state().letters.len(), 7);
+    assert_eq!(world.state().n_fetches, 1);
+    assert_eq!(committed(&world, 0).0, 10);
+}
+
+#[test]
+fn refused_rows_are_still_dead_letters_when_all_others_were_written_before_a_crash() {
+    for n_calls in 0..40 {
+        let (world, runtime) = world_with(&[GOOD; 10]);
+        world.state().refused.extend((0..9).map(|offset| (0, offset)));
+        crash_at(&world, 1, n_calls, true);
+        let mut first = Member::start(&world, &runtime, 1, &[0], config());
+        first.turns(30);
+        drop(first);
+        let mut second = Member::start(&world, &runtime, 2, &[], config());
+        world.expel(1, 2);
+        assert!(second.turns(60));
+        assert_eq!(stored(&world, 0), [9], "crash at {n_calls}");
+        let dead: std::collections::BTreeSet<i64> =
+            world.state().letters.iter().map(|(_, offset, _)| *offset).collect();
+        assert_eq!(dead, (0..9).collect(), "crash at {n_calls}");
         assert_eq!(committed(&world, 0).0, 10);
     }
 }
@@ -255,6 +437,24 @@ fn event_ids_of_a_repeated_range_are_not_taken_for_its_duplicates() {
     assert!(second.turns(30));
     assert_eq!(stored(&world, 0), [0, 1, 3]);
     assert_eq!(committed(&world, 0).0, 5);
+}
+
+#[test]
+fn a_table_that_does_not_say_which_event_ids_it_has_makes_the_process_unready() {
+    let (world, runtime) = world_with(&[GOOD; 10]);
+    let mut config = config();
+    config.deduplication_window_seconds = Some(3600);
+    let mut member = Member::start(&world, &runtime, 1, &[0], config);
+    member.hold_answers(true);
+    assert!(member.turns(40));
+    assert!(member.health.report(Member::now(&runtime)).ready, "it may take its time");
+    assert!(member.turns(20));
+    let report = member.health.report(Member::now(&runtime));
+    assert!(!report.ready && report.message.contains("event ids"), "{}", report.message);
+    member.hold_answers(false);
+    assert!(member.turns(20));
+    assert!(member.health.report(Member::now(&runtime)).ready);
+    assert_eq!(stored(&world, 0), all(0..10));
 }
 
 #[test]

@@ -57,6 +57,9 @@ impl History {
         });
         let mut config = config();
         config.batch.max_rows = usize::try_from(3 + chance.below(40)).unwrap();
+        if chance.one_in(3) {
+            config.batch.max_bytes = usize::try_from(400 + chance.below(2000)).unwrap();
+        }
         config.batch.max_age_milliseconds = 100 + chance.below(2000);
         config.deduplication_window_seconds = chance.one_in(3).then_some(1_000_000);
         let partitions: Vec<i32> = (0..i32::try_from(1 + chance.below(3)).unwrap()).collect();
@@ -135,10 +138,26 @@ impl History {
         }
     }
 
+    /// A process is told to end: it drains for a while, and leaves the group in good order if it can.
+    fn drain(&mut self, index: usize) {
+        self.members[index].flow.begin_drain();
+        for _ in 0..self.chance.below(30) {
+            if !self.members[index].turn(10) {
+                return self.bury(index, false);
+            }
+            if self.members[index].flow.is_idle() {
+                break;
+            }
+        }
+        let now = Member::now(&self.runtime);
+        self.members[index].flow.leave(now);
+        self.bury(index, false);
+    }
+
     fn befall(&mut self) {
         let n_members = self.members.len() as u64;
         let index = usize::try_from(self.chance.below(n_members)).unwrap();
-        match self.chance.below(9) {
+        match self.chance.below(10) {
             0 | 1 => {
                 let (n_calls, has_effect) = (self.chance.below(12), self.chance.one_in(2));
                 crash_at(&self.world, self.members[index].number, n_calls, has_effect);
@@ -159,8 +178,10 @@ impl History {
             6 => {
                 let holds = self.chance.one_in(2);
                 self.members[index].hold(holds);
+                self.members[index].hold_answers(holds && self.chance.one_in(2));
             }
             7 => self.append(10),
+            8 => self.drain(index),
             _ => {
                 let call = if self.chance.one_in(2) { Call::Write } else { Call::Deliver };
                 let mut state = self.world.state();
@@ -185,6 +206,7 @@ impl History {
             && let Some(zombie) = self.zombies.last_mut()
         {
             zombie.hold(false);
+            zombie.hold_answers(false);
             if !zombie.turn(milliseconds) {
                 self.zombies.pop();
             }
@@ -205,7 +227,10 @@ impl History {
             state.faults.clear();
             state.outages.clear();
         }
-        self.members.iter().for_each(|member| member.hold(false));
+        for member in &self.members {
+            member.hold(false);
+            member.hold_answers(false);
+        }
         for _ in 0..400 {
             self.turn();
         }

@@ -78,6 +78,26 @@ fn a_range_without_rows_needs_no_insert() {
 }
 
 #[test]
+fn records_without_rows_are_acknowledged_while_more_of_them_keep_coming() {
+    for kind in [BAD, OTHER] {
+        let (world, runtime) = world_with(&[kind; 20]);
+        let mut config = config();
+        config.batch.max_age_milliseconds = 0;
+        let mut member = Member::start(&world, &runtime, 1, &[0], config);
+        for _ in 0..60 {
+            for _ in 0..7 {
+                world.append(0, 0, Some(kind));
+            }
+            assert!(member.turn(50));
+        }
+        assert!(!member.flow.is_idle(), "more of them keep coming");
+        let (offset, high) = (committed(&world, 0).0, world.state().logs[&0].high);
+        assert!(offset > high - 100, "{offset} of {high}");
+        assert!(world.state().inserts.is_empty());
+    }
+}
+
+#[test]
 fn what_is_kept_in_memory_is_bounded_while_the_table_is_away() {
     let (world, runtime) = world_with(&[GOOD; 5000]);
     let mut config = config();
@@ -89,17 +109,56 @@ fn what_is_kept_in_memory_is_bounded_while_the_table_is_away() {
         // One bulk may come on top of the bound.
         assert!(member.flow.intake.n_bytes() <= 2 * 4096 + 7 * 200, "{}", member.flow.intake.n_bytes());
     }
-    assert!(member.flow.is_paused, "the partitions are paused and polls go on");
+    assert_eq!(
+        member.flow.reading,
+        crate::flow::reading::Reading::Nobody,
+        "the partitions are paused and polls go on"
+    );
     world.state().outages.clear();
     assert!(member.turns(6000));
     assert_eq!(stored(&world, 0), all(0..5000));
 }
 
 #[test]
+fn ranges_that_must_be_repeated_whole_are_completed_one_at_a_time_when_together_they_are_too_large() {
+    let (world, runtime) = world_with(&[]);
+    let rules = rules_hash(&config(), None);
+    for partition in 0..4 {
+        for _ in 0..120 {
+            world.append(partition, 0, Some(GOOD));
+        }
+        // The last one was made by larger batches: alone it is larger than what may be kept.
+        let last = if partition == 3 { 99 } else { 19 };
+        world.state().committed.insert(partition, (0, format!("v1:0-{last}:h{rules}:e1")));
+    }
+    for window in [None, Some(3600)] {
+        let world = world.copy();
+        let mut config = config();
+        config.batch.max_bytes = 2048;
+        config.deduplication_window_seconds = window;
+        let mut member = Member::start(&world, &runtime, 1, &[0, 1, 2, 3], config);
+        for _ in 0..800 {
+            assert!(member.turn(50));
+            // Twice the bound, a poll of four partitions, and the largest range.
+            let n_bytes = member.flow.intake.n_bytes();
+            assert!(n_bytes <= 2 * 2048 + 4 * 7 * 300 + 100 * 300, "{n_bytes}");
+        }
+        for partition in 0..4 {
+            assert_eq!(stored(&world, partition), all(0..120));
+            assert_eq!(committed(&world, partition).0, 120);
+        }
+        let n_repeated = |last: &str| {
+            world.state().inserts.iter().filter(|token| token.ends_with(&format!(":0-{last}"))).count()
+        };
+        assert_eq!((n_repeated("19"), n_repeated("99")), (3, 1), "{:?}", world.state().inserts);
+    }
+}
+
+#[test]
 fn a_drain_writes_and_acknowledges_what_was_read() {
     let (world, runtime) = world_with(&[GOOD; 5]);
     let mut member = Member::start(&world, &runtime, 1, &[0], config());
-    assert!(member.turns(2));
+    assert!(member.turns(3));
     assert!(stored(&world, 0).is_empty(), "the batch is young");
     member.flow.begin_drain();
     assert!(member.turns(4));

@@ -21,6 +21,8 @@ pub(super) enum Answer {
     Status(u16),
     /// With a status, a header and a body.
     Says(u16, &'static str, String, String),
+    /// With 204, but slowly.
+    Slowly(Duration),
     /// Never.
     Never,
 }
@@ -124,6 +126,7 @@ async fn take(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, bo
             path: uri.path().to_owned(),
             status: match &answer {
                 Answer::Status(status) | Answer::Says(status, ..) => *status,
+                Answer::Slowly(_) => 204,
                 Answer::Never => 0,
             },
             at: Instant::now(),
@@ -135,6 +138,10 @@ async fn take(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, bo
     match answer {
         Answer::Status(code) => status(code).into_response(),
         Answer::Says(code, name, value, body) => (status(code), [(name, value)], body).into_response(),
+        Answer::Slowly(wait) => {
+            tokio::time::interval_at(tokio::time::Instant::now() + wait, wait).tick().await;
+            status(204).into_response()
+        }
         Answer::Never => std::future::pending().await,
     }
 }

@@ -1,10 +1,10 @@
-//! Answers of ClickHouse in RowBinary: offsets, and event ids with their times.
+//! Answers of ClickHouse in RowBinary: numbers, and event ids with their times.
 //!
 //! In: bytes, in pieces of any size. Out: values. What is cut off waits for the next piece.
 //! Not here: the questions.
 
 /// Reads `Int64` values.
-pub(super) fn offsets(bytes: &[u8]) -> Vec<i64> {
+pub(super) fn numbers(bytes: &[u8]) -> Vec<i64> {
     bytes.as_chunks::<8>().0.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect()
 }
 
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_are_little_endian() {
-        assert_eq!(offsets(&[1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]), [1, -1]);
+    fn numbers_are_little_endian() {
+        assert_eq!(numbers(&[1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]), [1, -1]);
     }
 }

@@ -1,7 +1,8 @@
-//! Originals: one record read once more, by its position.
+//! Originals: records read once more, by their positions.
 //!
-//! In: a position. Out: the record with key, bytes and headers, or the word that it is gone.
-//! A short-lived client of its own does it, outside the group: it is asked for only when the server refuses a row.
+//! In: offsets of one partition. Out: the records with key, bytes and headers; those that are gone are missing.
+//! A short-lived client of its own does it, outside the group: it is asked for only when the server refuses rows, and when the group
+//! holds no position any more.
 //! Not here: anything a stream does every day.
 
 use std::time::{Duration, Instant};
@@ -11,18 +12,18 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::KafkaHeaders;
+use super::Lent;
 use super::fault::fault;
 use super::properties::Connection;
 use crate::batch::Original;
-use crate::record::{Position, Record};
 use crate::retry::Verdict;
 use crate::sink::{Originals, SinkError};
-use crate::source::{Message, SourceError};
+use crate::source::SourceError;
 
+/// How long the topic may be silent.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Reads single records again.
+/// Reads records again.
 #[derive(Debug, Clone)]
 pub struct KafkaOriginals {
     connection: Connection,
@@ -31,36 +32,35 @@ pub struct KafkaOriginals {
 }
 
 impl KafkaOriginals {
-    /// Builds a reader of single records.
+    /// Builds a reader of a topic's records.
     pub fn new(connection: Connection, group: &str, topic: &str) -> Self {
         Self { connection, group: format!("{group}.originals"), topic: topic.to_owned() }
     }
 
-    fn read(&self, position: Position) -> Result<Option<Original>, SourceError> {
-        let action = "read a refused record again";
+    fn read(&self, partition: i32, offsets: &[i64]) -> Result<Vec<Original>, SourceError> {
+        let action = "read records again";
+        let Some((first, last)) = offsets.first().zip(offsets.last()) else { return Ok(Vec::new()) };
         let consumer: BaseConsumer =
             self.connection.consumer(&self.group).create().map_err(|error| fault(action, error))?;
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, position.partition, Offset::Offset(position.offset))
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(*first))
             .map_err(|error| fault(action, error))?;
         consumer.assign(&list).map_err(|error| fault(action, error))?;
-        let begun = Instant::now();
-        while begun.elapsed() < LONGEST {
-            match consumer.poll(Duration::from_millis(200)) {
-                None => {}
-                Some(Ok(message)) if message.offset() == position.offset => {
-                    return Ok(Some(Original::new(&Message {
-                        record: Record {
-                            position,
-                            timestamp_milliseconds: message.timestamp().to_millis().unwrap_or(0),
-                            payload: message.payload(),
-                        },
-                        key: message.key(),
-                        headers: &KafkaHeaders(&message),
-                    })));
-                }
-                Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+        let mut found = Vec::new();
+        let mut heard = Instant::now();
+        while heard.elapsed() < LONGEST {
+            let message = match consumer.poll(Duration::from_millis(200)) {
+                None => continue,
+                Some(Ok(message)) => message,
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
                 Some(Err(error)) => return Err(fault(action, error)),
+            };
+            heard = Instant::now();
+            if offsets.binary_search(&message.offset()).is_ok() {
+                found.push(Original::new(&Lent(&message).message()));
+            }
+            if message.offset() >= *last {
+                return Ok(found);
             }
         }
         let silent = KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
@@ -69,18 +69,18 @@ impl KafkaOriginals {
 }
 
 impl Originals for KafkaOriginals {
-    async fn fetch(&self, position: Position) -> Result<Option<Original>, SinkError> {
+    async fn fetch(&self, partition: i32, offsets: Vec<i64>) -> Result<Vec<Original>, SinkError> {
         let reader = self.clone();
-        let read = tokio::task::spawn_blocking(move || reader.read(position)).await;
+        let read = tokio::task::spawn_blocking(move || reader.read(partition, &offsets)).await;
         let error: Box<dyn std::error::Error + Send + Sync> = match read {
-            Ok(Ok(original)) => return Ok(original),
+            Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => Box::new(error),
             Err(error) => Box::new(error),
         };
         Err(SinkError {
             verdict: Verdict::Retry,
             reason: crds::conditions::Reason::KafkaUnreachable,
-            message: "failed to read a refused record again".into(),
+            message: "failed to read records again".into(),
             source: Some(error),
         })
     }

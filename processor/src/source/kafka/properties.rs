@@ -11,11 +11,15 @@ use rdkafka::ClientConfig;
 /// After this long without a word, the group gives our partitions to others. Longer than an insert may take.
 pub const SESSION_TIMEOUT_MILLISECONDS: u64 = 12_000;
 
+/// What a consumer fetches ahead, kilobytes.
+const QUEUE_KILOBYTES: u32 = 16_384;
+
 /// How to reach Kafka.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Connection {
     bootstrap: String,
     properties: BTreeMap<String, String>,
+    queue_kilobytes: u32,
 }
 
 impl fmt::Debug for Connection {
@@ -38,7 +42,13 @@ impl Connection {
     ) -> Self {
         let mut properties = properties.clone();
         properties.extend(secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Self { bootstrap: bootstrap.to_owned(), properties }
+        Self { bootstrap: bootstrap.to_owned(), properties, queue_kilobytes: QUEUE_KILOBYTES }
+    }
+
+    /// The same, with another bound of what a consumer fetches ahead, kilobytes.
+    #[must_use]
+    pub fn with_queue(self, queue_kilobytes: u32) -> Self {
+        Self { queue_kilobytes, ..self }
     }
 
     /// Returns the settings of a consumer that keeps its positions itself.
@@ -57,7 +67,7 @@ impl Connection {
             .set("max.poll.interval.ms", "120000")
             // How soon partitions that were added are read.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            .set("queued.max.messages.kbytes", "16384")
+            .set("queued.max.messages.kbytes", self.queue_kilobytes.to_string())
             .set("fetch.max.bytes", "8388608")
             .set("fetch.queue.backoff.ms", "20")
             .set("allow.auto.create.topics", "false");

@@ -1,0 +1,137 @@
+//! What the chart makes of its values, looked at as data: rights, pods, flags.
+//!
+//! In: the golden renders that `charts/tributary/tests/run` keeps current, `manifests/install.yaml`, and the values behind them.
+//! Out: no role has a wildcard, every pod meets the restricted standard, the operator understands every flag it is given, and
+//! no value is left untried. Not here: rendering, which needs helm.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::settings::Settings;
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
+}
+
+fn documents(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let documents = serde_yaml::Deserializer::from_str(&text).map(|it| Value::deserialize(it).unwrap());
+    documents.filter(|document| !document.is_null()).collect()
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = repository().join("charts/tributary/tests").join(folder);
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Every rendered object of these kinds, with the file that it stands in.
+fn rendered(kinds: &[&str]) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for file in files("golden").into_iter().chain([repository().join("manifests/install.yaml")]) {
+        for object in documents(&file) {
+            if kinds.iter().any(|kind| object["kind"] == *kind) {
+                found.push((format!("{} {}", file.display(), object["metadata"]["name"]), object));
+            }
+        }
+    }
+    assert!(found.len() > 1, "nothing is rendered of {kinds:?}");
+    found
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn no_role_has_a_wildcard_and_none_lists_secrets() {
+    for (place, role) in rendered(&["Role", "ClusterRole"]) {
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            let named: Vec<&str> =
+                ["apiGroups", "resources", "verbs"].iter().flat_map(|part| texts(&rule[part])).collect();
+            assert!(!named.iter().any(|word| word.contains('*')), "{place} has a wildcard: {rule}");
+            // Who may list Secrets may read them all; one that is named is read by `get`.
+            let verbs = texts(&rule["verbs"]);
+            let lists = verbs.contains(&"list") || verbs.contains(&"watch");
+            assert!(
+                !lists || !texts(&rule["resources"]).contains(&"secrets"),
+                "{place} lists Secrets: {rule}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_pod_meets_the_restricted_standard_and_writes_to_no_root_file_system() {
+    for (place, deployment) in rendered(&["Deployment"]) {
+        let pod = &deployment["spec"]["template"]["spec"];
+        let security = &pod["securityContext"];
+        assert_eq!(security["runAsNonRoot"], true, "{place}");
+        assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault", "{place}");
+        assert_ne!(security["runAsUser"], 0, "{place}");
+        for shared in ["hostNetwork", "hostPID", "hostIPC"] {
+            assert_eq!(pod[shared], Value::Null, "{place}");
+        }
+        for volume in pod["volumes"].as_array().unwrap() {
+            assert_eq!(volume["hostPath"], Value::Null, "{place}: {volume}");
+        }
+        let containers = pod["containers"].as_array().unwrap();
+        assert_eq!((containers.len(), &pod["initContainers"]), (1, &Value::Null), "{place}");
+        let security = &containers[0]["securityContext"];
+        assert_eq!(security["allowPrivilegeEscalation"], false, "{place}");
+        assert_eq!(security["readOnlyRootFilesystem"], true, "{place}");
+        assert_ne!(security["privileged"], true, "{place}");
+        assert_eq!(texts(&security["capabilities"]["drop"]), ["ALL"], "{place}");
+        assert_eq!(security["capabilities"]["add"], Value::Null, "{place}");
+    }
+}
+
+#[test]
+fn the_operator_understands_every_flag_that_the_chart_gives_it() {
+    for (place, deployment) in rendered(&["Deployment"]) {
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let arguments = [&["operator"], texts(&container["args"]).as_slice()].concat();
+        let settings = Settings::try_parse_from(arguments).unwrap_or_else(|error| panic!("{place}: {error}"));
+        if place.contains("everything") {
+            assert_eq!(settings.processor_image_pull_secrets, ["registry", "mirror"]);
+            assert_eq!(settings.kafka_properties()["sasl.mechanism"], "SCRAM-SHA-512");
+            assert!(settings.egress().allow_http && settings.egress().allowed_networks.len() == 2);
+        }
+    }
+}
+
+/// Paths of the values that have no values below, such as `operator.image.tag`.
+fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
+    match value.as_object() {
+        Some(inner) if !inner.is_empty() => {
+            for (key, value) in inner {
+                leaves(&format!("{path}/{key}"), value, found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn every_value_is_tried_with_another_than_its_default() {
+    let defaults = documents(&repository().join("charts/tributary/values.yaml")).remove(0);
+    let (mut paths, good) = (Vec::new(), files("good"));
+    leaves("", &defaults, &mut paths);
+    let good: Vec<Value> = good.iter().flat_map(|file| documents(file)).collect();
+    let is_tried = |path: &String| {
+        let tried =
+            |values: &Value| values.pointer(path).is_some_and(|it| Some(it) != defaults.pointer(path));
+        good.iter().any(tried)
+    };
+    // What a pod must be to be restricted has no other value to try.
+    let restricted =
+        ["runAsNonRoot", "seccompProfile/type", "allowPrivilegeEscalation", "readOnlyRootFilesystem"];
+    paths.retain(|path| !is_tried(path) && !restricted.iter().any(|end| path.ends_with(end)));
+    paths.retain(|path| !path.ends_with("capabilities/drop"));
+    assert!(paths.is_empty(), "no file of charts/tributary/tests/good/ sets {paths:?}");
+}
