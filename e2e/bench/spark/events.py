@@ -125,6 +125,9 @@ def _fulfils(field: Field) -> Column:
         checks.append((F.size(value) if field.type.startswith("Array") else F.length(value)) <= field.max_length)
     if field.type == "UUID":
         checks.append(value.rlike(UUID_FORM))
+    if field.type.startswith("Array"):
+        checks.append(F.forall(value, lambda element: element.isNotNull()))
     if field.required:
-        return reduce(lambda left, right: left & right, checks, value.isNotNull())
-    return value.isNull() | reduce(lambda left, right: left & right, checks) if checks else F.lit(True)
+        checks.insert(0, value.isNotNull())
+    held = reduce(lambda left, right: left & right, checks, F.lit(True))
+    return held if field.required else value.isNull() | held

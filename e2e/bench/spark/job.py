@@ -17,10 +17,12 @@ import argparse
 import json
 import signal
 import threading
+import time
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
 
 import sink
 from events import BROKEN, EVENT, Field, accepted, columns, record_type
@@ -57,14 +59,16 @@ def checked(read: DataFrame, fields: list[Field]) -> DataFrame:
     return flagged.select(*columns(fields), *position, *original, sink.ACCEPTED)
 
 
-def start(spark: SparkSession, given: argparse.Namespace):
-    """Starts the query."""
+def start(spark: SparkSession, given: argparse.Namespace, ended: threading.Event) -> StreamingQuery:
+    """Starts the query. Once `ended` is set, no further micro-batch is begun."""
     fields = [Field.of(field) for field in json.loads(Path(given.schema).read_text(encoding="utf-8"))]
     progress = Path(given.checkpoint, "query")
     (rows_an_insert,) = (int(value) for _, value in settings(spark, "spark.tributary.sink.rows"))
     table = sink.Table(given.clickhouse_url, given.user, given.password, given.table, rows_an_insert)
 
     def deliver(batch: DataFrame, _: int) -> None:
+        if ended.is_set():
+            raise InterruptedError("the job was told to end; this micro-batch is left to the next start")
         query = json.loads((progress / "metadata").read_text(encoding="utf-8"))["id"]
         letters = batch.mapInArrow(lambda batches: sink.write(batches, table, query), sink.DEAD_LETTER)
         letters.write.format("kafka").option("kafka.bootstrap.servers", given.bootstrap).option("topic", given.dead_letter_topic).save()
@@ -80,9 +84,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     spark = SparkSession.builder.getOrCreate()
-    query = start(spark, given)
+    query = start(spark, given, ended)
     while not ended.is_set() and not query.awaitTermination(1):
         pass
+    # Stopped between its rows and its commit, a micro-batch would be written again: it is let finish.
+    while query.isActive and query.status["isTriggerActive"]:
+        time.sleep(0.1)
     query.stop()
     spark.stop()
 
