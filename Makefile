@@ -117,9 +117,10 @@ contracts: up
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
-	$(WITH_ENVIRONMENT) cargo test --package e2e -- --test-threads=8
+	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8
 
-bench: up ## Measures the processor against its peers, side by side (QUICK=1: a short look; docs/benchmarks.md has the rest).
+bench: PURPOSE := bench
+bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look; docs/benchmarks.md has the rest).
 	cargo build --release --package processor
 	cargo build --release --package e2e --features baselines --bin bench --bin baseline
 	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick)

@@ -21,23 +21,19 @@ EVENT = "event"
 
 UUID_FORM = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
-# Types of ClickHouse without parameters. Spark has no unsigned numbers: the next wider type holds them, and BOUNDS is checked.
+# The schema's types of ClickHouse that have no parameters. Spark has no unsigned numbers: the next wider type holds them, and
+# BOUNDS is checked.
 PLAIN_TYPES = {
     "String": T.StringType(),
     "UUID": T.StringType(),
     "Bool": T.BooleanType(),
-    "Float32": T.FloatType(),
     "Float64": T.DoubleType(),
-    "Int8": T.ByteType(),
-    "Int16": T.ShortType(),
     "Int32": T.IntegerType(),
-    "Int64": T.LongType(),
     "UInt8": T.ShortType(),
     "UInt16": T.IntegerType(),
     "UInt32": T.LongType(),
-    "UInt64": T.DecimalType(20, 0),
 }
-BOUNDS = {"UInt8": (0, 2**8 - 1), "UInt16": (0, 2**16 - 1), "UInt32": (0, 2**32 - 1), "UInt64": (0, 2**64 - 1)}
+BOUNDS = {"UInt8": (0, 2**8 - 1), "UInt16": (0, 2**16 - 1), "UInt32": (0, 2**32 - 1)}
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 In: the options below; `run` gives the class path and spark-defaults.conf. Out: rows in the table, dead letters with the original
 key and bytes, and the query's progress in --checkpoint, from which it goes on after a kill. It runs until it is ended.
 
-The sink. ClickHouse's documentation recommends its connector clickhouse-spark-runtime for Spark. The registry that this project
-builds from does not carry it (com.clickhouse.spark, any version), so the job does in foreachBatch what the connector does in
-a task: Arrow batches, one insert for many rows, over HTTP, by ClickHouse's own client for Python. The other documented way,
-ClickHouse's JDBC driver, was tried first: it can write columns of type UUID only as text of an INSERT … VALUES, and
-takes more than twice the CPU (README.md).
+The sink. ClickHouse's documentation recommends its connector clickhouse-spark-runtime for Spark. It was not to be had where this was
+written (com.clickhouse.spark, any version), so the job does in foreachBatch what the connector does in a task: Arrow batches, one
+insert for many rows, over HTTP, by ClickHouse's own client for Python. The other documented way, ClickHouse's JDBC driver, can write
+columns of type UUID only as text of an INSERT … VALUES.
 
 It deliberately does not read the topic twice: rejected records ride along with the rows and come back from the sink, where the
 textbook would keep the batch in memory and go over it once for each destination.

@@ -1,7 +1,7 @@
 //! The ground of a benchmark: the environment's broker, a ClickHouse of its own, a folder, and names that nobody else has.
 //!
-//! In: the environment. Out: [`Task`]s, each with a new topic for dead letters, a new group and a new table; and everything taken away
-//! again. Not here: what is done with a task.
+//! In: the environment. Out: [`Task`]s, each with a new topic for dead letters, a new group and a new table; and everything but logs,
+//! configurations and results taken away again. Not here: what is done with a task.
 
 use std::path::PathBuf;
 
@@ -94,15 +94,7 @@ impl Ground {
 
     /// Takes away what a run needed; its logs stay.
     pub async fn clear(&self, task: &Task) -> Result<()> {
-        task.clickhouse.execute(&format!("DROP TABLE IF EXISTS {} SYNC", task.table)).await?;
-        self.kafka.delete_topic(&task.dead_letter_topic).await
-    }
-
-    /// Takes away ClickHouse and its data; logs, configurations and results stay.
-    pub fn remove(self) -> Result<()> {
-        let Self { server, folder, .. } = self;
-        drop(server);
-        let data = folder.join("clickhouse/data");
-        std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))
+        self.kafka.delete_topic(&task.dead_letter_topic).await?;
+        task.clickhouse.execute(&format!("DROP TABLE IF EXISTS {} SYNC", task.table)).await
     }
 }

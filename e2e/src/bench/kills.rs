@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::contender::{Contender, Mover, Task};
 use super::ground::Ground;
 use super::server::Server;
 use super::topic::{Loaded, PARTITIONS, Pace, send};
+use super::workload::Workload;
 use super::workload::generator::{Expected, Generator};
 use crate::clickhouse::Count;
 use crate::generator::random::Random;
+use crate::kafka::Kafka;
 
 /// Lanes of one contender.
 const LANES: u64 = 4;
@@ -48,10 +50,18 @@ pub struct Losses {
 /// One lane: a topic that is being filled, a mover that is killed.
 struct Lane {
     task: Task,
+    contender: Arc<dyn Contender>,
     random: Random,
     kills: u64,
     /// A ClickHouse of the lane's own, where that is the mover.
     server: Option<Server>,
+    sending: Sending,
+}
+
+/// Events on their way, until there are enough or the lane is gone.
+struct Sending {
+    task: JoinHandle<Result<Expected>>,
+    enough: Arc<AtomicBool>,
 }
 
 /// Kills a contender so many times.
@@ -62,89 +72,109 @@ pub async fn kill(
     seed: u64,
 ) -> Result<Losses> {
     let lanes = LANES.min(kills);
-    let mut running = Vec::new();
+    let (mut tasks, mut running, mut ended) = (Vec::new(), JoinSet::new(), Vec::new());
     for lane in 0..lanes {
         let share = kills / lanes + u64::from(lane < kills % lanes);
-        running.push(begin(ground, contender, share, seed.wrapping_mul(1_000) + lane).await?);
+        let lane = Lane::begin(ground, contender, (share, seed.wrapping_mul(1_000) + lane)).await?;
+        tasks.push(lane.task.clone());
+        running.spawn(lane.run());
     }
-    let mut losses = Losses::default();
-    for lane in running {
-        let (task, found) = lane.await.context("a lane of kills ended with a defect")??;
-        losses.kills += found.kills;
-        losses.events += found.events;
-        losses.lost += found.lost;
-        losses.doubled += found.doubled;
-        contender.remove(&task).await.unwrap_or_default();
+    while let Some(lane) = running.join_next().await {
+        ended.push(lane.context("a lane of kills ended with a defect").flatten());
+    }
+    for task in &tasks {
+        // A lane's own ClickHouse is gone, and its tables with it.
+        contender.remove(task).await.unwrap_or_default();
+        ground.clear(task).await.unwrap_or_default();
         ground.kafka.delete_topic(&task.loaded.topic).await?;
-        // The lane's own ClickHouse is gone, and the table with it.
-        ground.clear(&task).await.unwrap_or_default();
     }
-    Ok(losses)
+    ended.into_iter().try_fold(Losses::default(), |sum, found| Ok(sum.with(found?)))
 }
 
-/// Makes a lane and sets it going.
-async fn begin(
-    ground: &mut Ground,
-    contender: &Arc<dyn Contender>,
-    kills: u64,
-    seed: u64,
-) -> Result<JoinHandle<Result<(Task, Losses)>>> {
-    let topic = ground.name("killed-events");
-    ground.kafka.create_topic(&topic, PARTITIONS).await?;
-    let workload = contender.workload();
-    let loaded = Loaded { topic: topic.clone(), workload, expected: Expected::default() };
-    let server = if contender.needs_own_server() {
-        Some(Server::start(&ground.settings, &ground.folder.join("runs").join(&topic)).await?)
-    } else {
-        None
-    };
-    let at = server.as_ref().unwrap_or(&ground.server);
-    let at = (at.url().to_owned(), at.clickhouse());
-    let task = ground.task_at(contender.as_ref(), &loaded, at).await?;
-    let lane = Lane { task, random: Random::new(seed), kills, server };
+impl Losses {
+    fn with(self, other: Self) -> Self {
+        Self {
+            kills: self.kills + other.kills,
+            events: self.events + other.events,
+            lost: self.lost + other.lost,
+            doubled: self.doubled + other.doubled,
+        }
+    }
+}
 
-    let enough = Arc::new(AtomicBool::new(false));
-    let (kafka, stop) = (ground.kafka.clone(), Arc::clone(&enough));
-    let sending = tokio::task::spawn_blocking(move || {
-        let mut generator = Generator::new(&workload, seed)?;
-        let pace = Pace { events: u64::MAX, rate: Some(RATE), enough: &stop };
-        send(&kafka, (&topic, workload.compression), &mut generator, &pace)
-    });
-    let contender = Arc::clone(contender);
-    Ok(tokio::spawn(async move { lane.run(contender.as_ref(), sending, &enough).await }))
+impl Sending {
+    fn start(kafka: Kafka, topic: &str, workload: Workload, seed: u64) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let (topic, stop) = (topic.to_owned(), Arc::clone(&enough));
+        let task = tokio::task::spawn_blocking(move || {
+            let mut generator = Generator::new(&workload, seed)?;
+            let pace = Pace { events: u64::MAX, rate: Some(RATE), enough: &stop };
+            send(&kafka, (&topic, workload.compression), &mut generator, &pace)
+        });
+        Self { task, enough }
+    }
+
+    /// Ends it and says what was sent.
+    async fn end(&mut self) -> Result<Expected> {
+        self.enough.store(true, Ordering::Relaxed);
+        (&mut self.task).await.context("sending ended with a defect")?
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.enough.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Lane {
-    async fn run(
-        mut self,
-        contender: &dyn Contender,
-        sending: JoinHandle<Result<Expected>>,
-        enough: &AtomicBool,
-    ) -> Result<(Task, Losses)> {
-        let killed = self.kill_all(contender).await;
-        enough.store(true, Ordering::Relaxed);
-        let expected = sending.await.context("sending ended with a defect")??;
-        let (count, mover) = self.settled(contender, killed?, expected.rows).await?;
-        contender.stop(&self.task, mover).await?;
-        let losses = Losses {
+    /// Makes a lane, its topic being filled.
+    async fn begin(
+        ground: &mut Ground,
+        contender: &Arc<dyn Contender>,
+        (kills, seed): (u64, u64),
+    ) -> Result<Self> {
+        let topic = ground.name("killed-events");
+        ground.kafka.create_topic(&topic, PARTITIONS).await?;
+        let workload = contender.workload();
+        let server = if contender.needs_own_server() {
+            Some(Server::start(&ground.settings, &ground.folder.join("runs").join(&topic)).await?)
+        } else {
+            None
+        };
+        let at = server.as_ref().unwrap_or(&ground.server);
+        let at = (at.url().to_owned(), at.clickhouse());
+        let sending = Sending::start(ground.kafka.clone(), &topic, workload, seed);
+        let loaded = Loaded { topic, workload, expected: Expected::default() };
+        let task = ground.task_at(contender.as_ref(), &loaded, at).await?;
+        Ok(Self { task, contender: Arc::clone(contender), random: Random::new(seed), kills, server, sending })
+    }
+
+    async fn run(mut self) -> Result<Losses> {
+        let mover = self.kill_all().await?;
+        let expected = self.sending.end().await?;
+        let mover = self.settled(mover, expected.rows).await?;
+        self.contender.stop(&self.task, mover).await?;
+        // Looked at once more, as what comes last may come twice.
+        let count = self.count().await?;
+        Ok(Losses {
             kills: self.kills,
             events: expected.events,
             lost: expected.rows.saturating_sub(count.positions),
             doubled: count.rows - count.positions,
-        };
-        Ok((self.task, losses))
+        })
     }
 
     /// Starts the mover and kills it again and again; returns the last one, which lives.
-    async fn kill_all(&mut self, contender: &dyn Contender) -> Result<Mover> {
-        let mut mover = contender.start(&self.task).await?;
+    async fn kill_all(&mut self) -> Result<Mover> {
+        let mut mover = self.contender.start(&self.task).await?;
         for _ in 0..self.kills {
-            mover = self.at_work(contender, mover).await?;
+            mover = self.at_work(mover).await?;
             tokio::time::sleep(Duration::from_millis(self.random.below(LATEST))).await;
             mover = match (mover, &mut self.server) {
                 (Mover::Process(mut process), _) => {
                     process.kill();
-                    contender.start(&self.task).await?
+                    self.contender.start(&self.task).await?
                 }
                 (Mover::Server, Some(server)) => {
                     server.kill();
@@ -158,10 +188,10 @@ impl Lane {
     }
 
     /// Waits until the mover has written something.
-    async fn at_work(&self, contender: &dyn Contender, mut mover: Mover) -> Result<Mover> {
+    async fn at_work(&self, mut mover: Mover) -> Result<Mover> {
         let (begun, before) = (Instant::now(), self.count().await?);
         while self.count().await? == before {
-            mover = self.alive(contender, mover).await?;
+            mover = self.alive(mover).await?;
             let last_words = match &mover {
                 Mover::Process(process) => process.last_words(),
                 Mover::Server => String::new(),
@@ -174,33 +204,28 @@ impl Lane {
     }
 
     /// Starts a mover again that has ended by itself, as a kubelet does.
-    async fn alive(&self, contender: &dyn Contender, mover: Mover) -> Result<Mover> {
+    async fn alive(&self, mover: Mover) -> Result<Mover> {
         match mover {
             Mover::Process(process) if process.has_ended() => {
                 drop(process);
-                contender.start(&self.task).await
+                self.contender.start(&self.task).await
             }
             mover @ (Mover::Process(_) | Mover::Server) => Ok(mover),
         }
     }
 
     /// Waits until all rows are there, or nothing comes any more.
-    async fn settled(
-        &self,
-        contender: &dyn Contender,
-        mut mover: Mover,
-        wanted: u64,
-    ) -> Result<(Count, Mover)> {
+    async fn settled(&self, mut mover: Mover, wanted: u64) -> Result<Mover> {
         let (mut last, mut changed) = (self.count().await?, Instant::now());
         while last.positions < wanted && changed.elapsed() < QUIET {
             tokio::time::sleep(INTERVAL).await;
-            mover = self.alive(contender, mover).await?;
+            mover = self.alive(mover).await?;
             let now = self.count().await?;
             if now != last {
                 (last, changed) = (now, Instant::now());
             }
         }
-        Ok((last, mover))
+        Ok(mover)
     }
 
     async fn count(&self) -> Result<Count> {

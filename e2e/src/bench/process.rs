@@ -1,7 +1,7 @@
 //! Processes that the benchmark starts itself: each leads a session, so that whatever it starts is found, counted and ended with it.
 //!
-//! In: a program, its arguments and variables, a log. Out: a running [`Process`]; it ends with the value, however that ends.
-//! It ends nothing that it did not start.
+//! In: a program, its arguments and variables, a log. Out: a running [`Process`]; it ends with the value, however that ends. Should this
+//! program be killed itself, `make down` finds what it has left by the environment's mark. It ends nothing that it did not start.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::host;
+use crate::{environment, host};
 
 const GRACE: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -35,6 +35,8 @@ pub struct Launch {
 pub struct Process {
     child: Child,
     log: PathBuf,
+    /// Nothing is left of it, and its pid may be somebody else's by now.
+    is_gone: bool,
 }
 
 impl Process {
@@ -43,16 +45,18 @@ impl Process {
         let open = || File::options().create(true).append(true).open(&launch.log);
         let output = open().with_context(|| format!("opening {}", launch.log.display()))?;
         let errors = output.try_clone().context("sharing a log")?;
+        let (mark, state) = environment::mark();
         let child = Command::new("setsid")
             .arg(&launch.program)
             .args(&launch.arguments)
+            .env(mark, state)
             .envs(launch.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
             .spawn()
             .with_context(|| format!("starting {}", launch.program.display()))?;
-        Ok(Self { child, log: launch.log.clone() })
+        Ok(Self { child, log: launch.log.clone(), is_gone: false })
     }
 
     /// The leader of the session.
@@ -84,6 +88,9 @@ impl Process {
 
     /// Asks the leader to end, and ends all that is left after a while.
     pub fn terminate(&mut self) {
+        if self.is_gone {
+            return;
+        }
         send(self.pid(), Signal::SIGTERM);
         let begun = Instant::now();
         while !self.has_ended() && begun.elapsed() < GRACE {
@@ -94,9 +101,13 @@ impl Process {
 
     /// Ends all of the session at once, as a node's failure does.
     pub fn kill(&mut self) {
+        if self.is_gone {
+            return;
+        }
         loop {
-            let alive: Vec<Pid> =
-                host::session(self.pid()).into_iter().filter(|pid| !host::has_ended(*pid)).collect();
+            // One that was started a moment ago does not lead its session yet.
+            let members = host::session(self.pid()).into_iter().chain([self.pid()]);
+            let alive: Vec<Pid> = members.filter(|pid| !host::has_ended(*pid)).collect();
             if alive.is_empty() {
                 break;
             }
@@ -105,6 +116,7 @@ impl Process {
         }
         // It has ended; this only takes it off the list.
         drop(self.child.wait());
+        self.is_gone = true;
     }
 }
 
@@ -145,5 +157,23 @@ mod tests {
         process.kill();
         assert!(members.into_iter().all(host::has_ended));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn one_that_was_started_a_moment_ago_is_ended_too() {
+        let log = std::env::temp_dir().join(format!("bench-process-{}.log", std::process::id()));
+        let launch = Launch {
+            program: "sleep".into(),
+            arguments: vec!["1000".into()],
+            log: log.clone(),
+            ..Launch::default()
+        };
+        for _ in 0..20 {
+            let process = Process::start(&launch).unwrap();
+            let pid = process.pid();
+            drop(process);
+            assert!(host::has_ended(pid));
+        }
+        std::fs::remove_file(&log).unwrap();
     }
 }

@@ -19,7 +19,8 @@ use super::topic::{Ends, Loaded};
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How long nothing may move.
 const STANDSTILL: Duration = Duration::from_secs(90);
-const MERGES: Duration = Duration::from_secs(20);
+/// How long ClickHouse may merge after the last row.
+const MERGES: Duration = Duration::from_secs(60);
 
 /// What came of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -95,7 +96,9 @@ pub async fn run(ground: &mut Ground, contender: &dyn Contender, loaded: &Loaded
     let mut run = Run { ends: Ends::new(&ground.kafka)?, contender, task };
     let watched = Watched { mover: None, server: ground.server.pid(), broker: ground.broker };
     let mut outcome = run.move_all(watched).await?;
-    ground.server.settle(MERGES).await?;
+    if !ground.server.settle(MERGES).await? {
+        outcome.result.faults.push(format!("ClickHouse still merged after {} s", MERGES.as_secs()));
+    }
     let (mover, mut meter) = (outcome.mover, outcome.meter);
     let settled = meter.spent();
     outcome.result.spent = Spent { mover: outcome.result.spent.mover, ..settled };

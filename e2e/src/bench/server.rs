@@ -1,7 +1,7 @@
 //! A ClickHouse of the benchmark's own: the development server on a free port, with a data folder that nobody else has.
 //!
 //! In: the environment's settings, which say where the program and its library are; a folder. Out: an address, a pid whose CPU is the
-//! benchmark's alone, and a server that may be killed. It goes with the value.
+//! benchmark's alone, and a server that may be killed. It goes with the value, and its data with it; its log stays.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ pub struct Server {
     launch: Launch,
     process: Process,
     url: String,
+    data: PathBuf,
 }
 
 impl Server {
@@ -36,17 +37,19 @@ impl Server {
         }
         let address = format!("127.0.0.1:{}", free_port()?);
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        let path = |path: PathBuf| path.display().to_string();
+        let data = folder.join("data");
+        let path = |path: &Path| path.display().to_string();
         let arguments = [
             ("--listen", address.clone()),
-            ("--data", path(folder.join("data"))),
-            ("--library", path(settings.clickhouse_library())),
+            ("--data", path(&data)),
+            ("--library", path(&settings.clickhouse_library())),
             ("--user", CLICKHOUSE_USER.to_owned()),
             ("--password", CLICKHOUSE_PASSWORD.to_owned()),
         ];
         let arguments = arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
         let launch = Launch { program, arguments, variables: Vec::new(), log: folder.join("clickhouse.log") };
-        let server = Self { process: Process::start(&launch)?, launch, url: format!("http://{address}") };
+        let url = format!("http://{address}");
+        let server = Self { process: Process::start(&launch)?, launch, url, data };
         server.answers().await?;
         server.clickhouse().execute(&format!("CREATE DATABASE IF NOT EXISTS {DATABASE}")).await?;
         Ok(server)
@@ -88,15 +91,15 @@ impl Server {
         Ok(version.context("ClickHouse does not say its version")?.to_owned())
     }
 
-    /// Waits until no part is being merged, at most for a while: merges are part of what rows cost.
-    pub async fn settle(&self, longest: Duration) -> Result<()> {
+    /// Waits until no part is being merged, as merges are part of what rows cost; false when that takes too long.
+    pub async fn settle(&self, longest: Duration) -> Result<bool> {
         let (begun, mut quiet) = (Instant::now(), 0);
         while quiet < 3 && begun.elapsed() < longest {
             let merges = self.clickhouse().number("SELECT count() AS n FROM system.merges").await?;
             quiet = if merges == 0 { quiet + 1 } else { 0 };
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(())
+        Ok(quiet >= 3)
     }
 
     async fn answers(&self) -> Result<()> {
@@ -109,6 +112,14 @@ impl Server {
             tokio::time::sleep(INTERVAL).await;
         }
         Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill();
+        // What cannot be removed here goes with `make down`.
+        std::fs::remove_dir_all(&self.data).unwrap_or_default();
     }
 }
 

@@ -4,10 +4,14 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use e2e::bench;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long an interrupted benchmark may take to end what it has started.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// Measures Tributary against what people would use instead.
 #[derive(Parser)]
@@ -22,8 +26,8 @@ fn main() -> ExitCode {
     let run = || -> anyhow::Result<Option<bool>> {
         let runtime = tokio::runtime::Runtime::new()?;
         let outcome = runtime.block_on(until_ended(arguments));
-        // A topic that is being filled is not waited for.
-        runtime.shutdown_background();
+        // What is under way ends its processes when it is dropped.
+        runtime.shutdown_timeout(ENDING);
         outcome
     };
     match run() {

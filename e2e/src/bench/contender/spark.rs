@@ -5,7 +5,7 @@
 //! Not here: what the job does; its folder says so.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
@@ -67,8 +67,8 @@ impl Contender for Spark {
         if !program.exists() {
             bail!("there is no {}", program.display());
         }
-        let run = |arguments: &[&str]| {
-            let output = Command::new(&program).args(arguments).arg(&self.cache).output();
+        let run = |arguments: &[&str], stdout: Stdio| {
+            let output = Command::new(&program).args(arguments).arg(&self.cache).stdout(stdout).output();
             let output = output.with_context(|| format!("running {}", program.display()))?;
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
             if !output.status.success() {
@@ -76,8 +76,9 @@ impl Contender for Spark {
             }
             Ok(text(&output.stdout))
         };
-        run(&[])?;
-        Ok(run(&["--version"])?.lines().collect::<Vec<_>>().join(", "))
+        // It says when it takes a while.
+        run(&[], Stdio::inherit())?;
+        Ok(run(&["--version"], Stdio::piped())?.lines().collect::<Vec<_>>().join(", "))
     }
 
     fn configuration(&self, task: &Task) -> Result<String> {
