@@ -6,13 +6,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use e2e::trial::{Trial, with_namespace};
 
-/// Runs curl and returns the status and the body of the answer.
+/// Runs curl and returns the status and the body of the answer. User and password go into a header, unless the address has them.
 fn curl(trial: &Trial, arguments: &[&str], input: &str) -> Result<(String, String)> {
     use std::io::Write;
     let credentials =
         format!("{}:{}", trial.connections.clickhouse_user, trial.connections.clickhouse_password);
+    let has_its_own = arguments.iter().any(|argument| argument.contains("password="));
+    let user: &[&str] = if has_its_own { &[] } else { &["--user", &credentials] };
     let mut curl = Command::new("curl")
-        .args(["--silent", "--show-error", "--write-out", "\n%{http_code}", "--user", &credentials])
+        .args(["--silent", "--show-error", "--write-out", "\n%{http_code}"])
+        .args(user)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -47,7 +50,7 @@ fn curl_defines_inserts_and_reads_and_is_told_what_is_wrong() {
         let (user, password) = (&trial.connections.clickhouse_user, &trial.connections.clickhouse_password);
         let address = format!("{url}/?user={user}&password={password}");
         let count = format!("SELECT count() FROM {database}.t");
-        assert_eq!(curl(&trial, &[&address, "--no-basic", "--data", &count], "")?, ok("2\n"));
+        assert_eq!(curl(&trial, &[&address, "--data", &count], "")?, ok("2\n"));
 
         let (status, told) = curl(&trial, &[url, "--data", "SELECT nonsense"], "")?;
         ensure!(status == "404" && told.starts_with("Code: 47."), "{status}: {told}");
