@@ -10,8 +10,8 @@ use crate::rooms::{Figures, ROOMS};
 /// So few instructions are no move, so that the rooms that cost nearly nothing may be left alone.
 pub(crate) const LEAST: u64 = 5;
 
-/// How far figures may move, in hundredths. Two runs of one program differ by less than one in a thousand: the seeds of hash tables and
-/// addresses are all that chance has. What remains is the compiler, which the table names, and the code.
+/// How far figures may move, in hundredths. Two runs of one program differ by less than one in a thousand: the seeds of hash tables are
+/// all that chance has. What remains is the compiler, which the table names, and the code.
 pub(crate) const TOLERANCE: u64 = 2;
 
 /// What moved between two tables, a line each.
