@@ -272,9 +272,9 @@ async fn look_once<K: Child>(
 /// Decides when to look again after the apiserver failed.
 fn retry<K: Child>(guard: &DeserializeGuard<K>, error: &ApplyError, ctx: &Context) -> Action {
     let key = key_of(guard);
-    // The object changed since it was read: the watch brings it again, and the wait is for the case that it does not.
-    if error.is_conflict() {
-        debug!(object = %key, "object changed in between");
+    // The object changed or went since it was read: the watch tells, and the wait is for the case that it does not.
+    if error.is_conflict() || error.is_gone() {
+        debug!(object = %key, error = %Chain(error), "object changed in between");
         return Action::requeue(std::time::Duration::from_secs(1));
     }
     error!(object = %key, error = %Chain(error), "failed to look at object");

@@ -91,6 +91,13 @@ impl ApplyError {
         self.code() == Some(409) || self.code() == Some(422) && is_replaced()
     }
 
+    /// Returns whether the object was deleted between the read that a write was decided on and the write. Where the apiserver does
+    /// not know the kind itself it names no object, and that is nothing that passes.
+    pub fn is_gone(&self) -> bool {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        self.code() == Some(404) && details.is_some_and(|details| !details.name.is_empty())
+    }
+
     /// Returns whether it is not allowed: by the rights of the operator, or by a quota of the namespace.
     pub fn is_forbidden(&self) -> bool {
         self.code() == Some(403)

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, ensure};
 use crds::AnalyticsPipeline;
 use e2e::cluster::restarts;
+use e2e::host::{Usage, processes, usage};
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use e2e::wait::{self, Seen};
 use kube::ResourceExt;
@@ -32,6 +33,8 @@ struct Death {
     lately: u64,
     /// Records of the load that were sent.
     sent: u64,
+    /// What its process had used.
+    used: Usage,
 }
 
 /// Waits for a process, none of the dead, that has stored more than `before` rows since it began. What it counts begins at zero with
@@ -61,11 +64,12 @@ async fn kill_at_work(trial: &Trial, sending: &Sending, dead: &[Death], chance: 
     let (_, before) = at_work(trial, dead, 0).await?;
     // It stores on, and dies before it can have stored all that was sent.
     let (same, stored) = at_work(trial, dead, before).await?;
+    let used = usage(&processes(&life.0, "processor"));
     ensure!(host::kill_processes(&life.0, "processor")?, "{life:?} was not there to be killed");
     ensure!(same == life, "{same:?} was killed instead of {life:?}");
     let sent = sending.sent.load(Ordering::Relaxed);
     ensure!(sent < EVENTS && !sending.finished.is_finished(), "the load ended before the last death");
-    Ok(Death { life, stored, lately: stored - before, sent })
+    Ok(Death { life, stored, lately: stored - before, sent, used })
 }
 
 #[test]
@@ -79,9 +83,12 @@ fn a_processor_killed_ten_times_under_load_loses_nothing_and_doubles_nothing() {
         for _ in 0..KILLS {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let death = kill_at_work(&trial, &sending, &dead, state >> 33).await?;
-            let Death { life: (_, starts), stored, lately, sent } = &death;
+            let Death { life: (_, starts), stored, lately, sent, used } = &death;
             eprintln!(
-                "killed: start {starts} had stored {stored} rows, {lately} of them lately; {sent} records were sent"
+                "killed: start {starts} had stored {stored} rows, {lately} of them lately, with {:.2} CPU seconds and at most {} MiB; \
+                 {sent} records were sent",
+                used.cpu_seconds,
+                used.peak_memory >> 20
             );
             dead.push(death);
         }
@@ -89,6 +96,15 @@ fn a_processor_killed_ten_times_under_load_loses_nothing_and_doubles_nothing() {
         sending.hurry.store(true, Ordering::Relaxed);
         let expected = sending.finished.await??;
         check(&trial, &expected).await?;
+        let (life, stored) = at_work(&trial, &dead, 0).await?;
+        let used = usage(&processes(&life.0, "processor"));
+        eprintln!(
+            "killed: start {} stored the last {stored} rows, with {:.2} CPU seconds and at most {} MiB; it has {} MiB now",
+            life.1,
+            used.cpu_seconds,
+            used.peak_memory >> 20,
+            used.memory >> 20
+        );
         trial.ready::<AnalyticsPipeline>("ios").await?;
         Ok(())
     });

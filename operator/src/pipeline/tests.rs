@@ -330,6 +330,15 @@ async fn delete_leaves_what_is_not_marked_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_that_was_deleted_in_between_is_no_failure() {
+    let fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
+    let stale = fixture.guarded_pipeline("shop", "ios").0.unwrap();
+    fixture.cluster.remove(PATH);
+    let error = reconcile(&fixture.ctx, &stale).await.unwrap_err();
+    assert!(error.is_gone(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_that_changed_in_between_is_not_overwritten() {
     let fixture = Fixture::of(&[SCHEMA, SECRET, PIPELINE].join("\n---\n"));
     let stale = fixture.guarded_pipeline("shop", "ios").0.unwrap();

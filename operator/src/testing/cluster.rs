@@ -198,8 +198,8 @@ impl FakeCluster {
             None => state.serve(&parts.method, &path, body),
         };
         // The only field that is ever refused here.
-        let details =
-            json!({"causes": [{"reason": "FieldValueInvalid", "message": "", "field": "metadata.uid"}]});
+        let causes = json!([{"reason": "FieldValueInvalid", "message": "", "field": "metadata.uid"}]);
+        let details = json!({"name": path, "causes": causes});
         let (code, value) = match outcome {
             Ok(value) => (200, value),
             Err((code, message)) => (
@@ -269,8 +269,8 @@ impl State {
 
     fn patch(&mut self, path: &str, body: Value) -> Result<Value, (u16, &'static str)> {
         if let Some(path) = path.strip_suffix("/status") {
-            self.check_version(path, &body)?;
             let mut object = self.objects.get(path).cloned().ok_or((404, "NotFound"))?;
+            self.check_version(path, &body)?;
             object["status"] = body["status"].clone();
             return Ok(self.store(path, object));
         }
