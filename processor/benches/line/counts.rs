@@ -51,7 +51,7 @@ pub(crate) fn judge() -> anyhow::Result<()> {
         show("dearer, new or gone", &grown);
         if !grown.is_empty() {
             wrong.push(format!(
-                "{} figures are dearer, new or gone (tolerance: {TOLERANCE} %, at least {LEAST} instructions; none for allocations); when that is meant, write them with `UPDATE=1 make counts` and commit them",
+                "dearer, new or gone: {} figures (tolerance: {TOLERANCE} %, at least {LEAST} instructions; none for allocations); when that is meant, write them with `UPDATE=1 make counts` and commit them",
                 grown.len()
             ));
         }
