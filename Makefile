@@ -82,7 +82,7 @@ unit: prerequisites ## Runs the unit and golden tests; they need nothing but car
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
 
-counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure moved (UPDATE=1 writes them anew).
+counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure grew (UPDATE=1 writes them anew).
 	@echo "== instructions an event"
 	cargo bench --quiet --package processor --bench line -- counts
 
@@ -111,8 +111,9 @@ helm: prerequisites
 
 contracts: up
 	@echo "== the gateways' contract, on the real Kafka and the real ClickHouse"
-	$(WITH_ENVIRONMENT) cargo test --package operator --features real --test real
-	$(WITH_ENVIRONMENT) cargo test --package processor --features real --lib contract
+	$(WITH_ENVIRONMENT)
+	cargo test --package operator --features real --test real
+	cargo test --package processor --features real --lib contract
 	cargo test --package processor --features real --test native --test guarantee
 
 e2e: images ## Runs the end-to-end tests on the real environment.

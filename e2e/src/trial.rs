@@ -230,6 +230,12 @@ impl Trial {
         format!("{}.{pipeline}", self.namespace)
     }
 
+    /// Name of a pipeline's consumer group; those of its rules begin with it.
+    #[must_use]
+    pub fn group(&self, pipeline: &str) -> String {
+        format!("tributary.{}.{pipeline}", self.namespace)
+    }
+
     /// Name of a pipeline's table, quoted.
     #[must_use]
     pub fn table(&self, pipeline: &str) -> String {
@@ -246,7 +252,7 @@ impl Trial {
     /// more, or a position twice. What is acknowledged cannot be doubled any more, so nothing comes after the count.
     pub async fn stored(&self, pipeline: &str, wanted: u64, limit: Duration) -> Result<()> {
         let (table, topic) = (self.table(pipeline), self.topic(pipeline));
-        let group = format!("tributary.{}.{pipeline}", self.namespace);
+        let group = self.group(pipeline);
         let count = wait::until(&format!("{wanted} rows in {table}"), limit, || async {
             let waiting = self.kafka.unacknowledged(&topic, &group).await?;
             let count = self.clickhouse.count(&table).await?;

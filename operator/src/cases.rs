@@ -20,7 +20,7 @@ const OWN_KINDS: [&str; 3] = ["eventschemas", "analyticspipelines", "forwardingr
 
 #[tokio::test(start_paused = true)]
 async fn every_case_gives_what_its_files_say() {
-    let cases = Path::new(env!("TRIBUTARY_REPOSITORY")).join("operator/cases");
+    let cases = crate::testing::repository().join("operator/cases");
     let mut wrong = Vec::new();
     let mut n_cases = 0;
     for case in sorted(&cases).into_iter().filter(|path| path.join("in").is_dir()) {

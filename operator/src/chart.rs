@@ -12,10 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::settings::Settings;
-
-fn repository() -> PathBuf {
-    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
-}
+use crate::testing::repository;
 
 fn documents(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

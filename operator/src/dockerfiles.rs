@@ -5,12 +5,10 @@
 //! Not here: the build itself. `environment images` makes the same images without Docker, and every end-to-end test runs them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-fn repository() -> PathBuf {
-    Path::new(env!("TRIBUTARY_REPOSITORY")).to_path_buf()
-}
+use crate::testing::repository;
 
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap()

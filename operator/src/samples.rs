@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::testing::Fixture;
+use crate::testing::{Fixture, repository};
 
 fn samples() -> PathBuf {
-    Path::new(env!("TRIBUTARY_REPOSITORY")).join("manifests/samples")
+    repository().join("manifests/samples")
 }
 
 /// A world in which a sample was applied, file by file.

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -57,6 +58,11 @@ pub(crate) struct Fixture {
 /// Noon of a day that never ends.
 pub(crate) fn noon() -> Timestamp {
     "2026-01-02T12:00:00Z".parse().unwrap()
+}
+
+/// The folder of the checkout.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("TRIBUTARY_REPOSITORY"))
 }
 
 pub(crate) fn settings() -> Settings {

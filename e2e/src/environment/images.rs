@@ -90,6 +90,14 @@ fn compile(settings: &Settings, names: &[&str]) -> Result<Vec<PathBuf>> {
     for name in names {
         command.args(["--package", name, "--bin", name]);
     }
+    // `cargo run` has described this very program in our variables. A build script that watches them, as ring's does, would take each
+    // turn between a build from here and one from a shell for a change, and all that stands on it would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of_ours| name.to_string_lossy().starts_with(of_ours))
+        {
+            command.env_remove(name);
+        }
+    }
     say(format!("compiling {} (release; the first time takes some minutes)", names.join(" and ")));
     let output = command
         .current_dir(&settings.repository)

@@ -31,19 +31,17 @@ fn named(trial: &Trial, mut object: Value) -> Value {
 async fn judge(trial: &Trial, path: &Path) -> Result<()> {
     let case = Case::parse(&std::fs::read_to_string(path)?)?;
     let object = named(trial, case.object);
-    let judged = match case.before {
-        None => trial.cluster.judge(&object).await,
+    let before = match case.before {
+        None => None,
         Some(before) => {
-            let before = trial
-                .cluster
-                .apply(&named(trial, before), false)
-                .await
-                .context("the object before is not accepted")?;
-            let judged = trial.cluster.judge(&object).await;
-            trial.cluster.delete(&before).await?;
-            judged
+            let applied = trial.cluster.apply(&named(trial, before), false).await;
+            Some(applied.context("the object before is not accepted")?)
         }
     };
+    let judged = trial.cluster.judge(&object).await;
+    if let Some(before) = before {
+        trial.cluster.delete(&before).await?;
+    }
     match (case.message, judged) {
         (None, Ok(())) => Ok(()),
         (Some(message), Err(refused)) => {

@@ -93,9 +93,7 @@ fn a_processor_killed_ten_times_under_load_loses_nothing_and_doubles_nothing() {
             dead.push(death);
         }
         // The rest is there to be read by the last of them.
-        sending.hurry.store(true, Ordering::Relaxed);
-        let expected = sending.finished.await??;
-        check(&trial, &expected).await?;
+        load::conclude(&trial, sending).await?;
         let (life, stored) = at_work(&trial, &dead, 0).await?;
         let used = usage(&processes(&life.0, "processor"));
         eprintln!(

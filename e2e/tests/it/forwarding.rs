@@ -25,7 +25,7 @@ async fn receiver(secret: &str) -> Result<Receiver> {
 
 /// Waits until a rule has seen every record and had an answer for each it chose: after that nothing more leaves.
 async fn forwarded(trial: &Trial, pipeline: &str, rule: &str) -> Result<()> {
-    let group = format!("tributary.{}.{pipeline}.{rule}", trial.namespace);
+    let group = format!("{}.{rule}", trial.group(pipeline));
     let waiting = || async { trial.kafka.unacknowledged(&trial.topic(pipeline), &group).await };
     wait::until_equal("records that the rule has not acknowledged", PATIENCE, 0, waiting).await
 }

@@ -69,6 +69,13 @@ pub(crate) async fn until_sent(sending: &Sending, wanted: u64) -> Result<()> {
     .await
 }
 
+/// Lets the rest of a load come at once, waits until all is settled, and compares everything with the generator.
+pub(crate) async fn conclude(trial: &Trial, sending: Sending) -> Result<()> {
+    sending.hurry.store(true, Ordering::Relaxed);
+    let expected = sending.finished.await??;
+    check(trial, &expected).await
+}
+
 /// Table, view, dead letters: all as the generator says.
 pub(crate) async fn check(trial: &Trial, expected: &Expected) -> Result<()> {
     trial.stored("ios", expected.stored(), Duration::from_secs(240)).await?;

@@ -1,4 +1,4 @@
-//! Counts: instructions an event, held against the table in git and against two promises.
+//! Counts: instructions and allocations an event, held against the table in git and against two promises.
 //!
 //! In: the workloads. Out: `benches/line/instructions.txt`, compared, or written anew with UPDATE=1.
 //! Instructions, not times: they say the same on a busy machine. They are no times, though: see the note on hashes in the file's head.
@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use crate::callgrind;
 use crate::rooms::Figures;
-use crate::table::{TOLERANCE, Table};
+use crate::table::{LEAST, Moves, TOLERANCE, Table};
 use crate::workload::{Fate, Feature, WORKLOADS, Workload};
 
 /// Events of one round. Few, as callgrind is fifty times slower than the machine; many enough that the block's head is nothing.
@@ -25,7 +25,7 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/line/instructi
 /// Counts all workloads and judges the figures.
 ///
 /// # Errors
-/// With everything that moved and every promise that is broken.
+/// With how many figures grew (what moved is printed), and with every promise that is broken.
 #[expect(clippy::print_stdout, reason = "a benchmark prints")]
 pub(crate) fn judge() -> anyhow::Result<()> {
     let folder = folder("counts")?;
@@ -46,17 +46,25 @@ pub(crate) fn judge() -> anyhow::Result<()> {
             "not compared: {TABLE} was not counted with {tools}; UPDATE=1 on both sides of a change compares it"
         );
     } else {
-        let moves = new.moves_since(&Table::read(&written)?);
-        if !moves.is_empty() {
-            println!("\n{:36} {:>12} {:>8} {:>8} {:>7}", "moved", "room", "old", "new", "ratio");
-            moves.iter().for_each(|line| println!("{line}"));
+        let Moves { grown, fallen } = new.moves_since(&Table::read(&written)?);
+        show("cheaper; `UPDATE=1 make counts` keeps the gain", &fallen);
+        show("dearer, new or gone", &grown);
+        if !grown.is_empty() {
             wrong.push(format!(
-                "{} figures moved by more than {TOLERANCE} %; when that is meant, write them with `UPDATE=1 make counts` and commit them",
-                moves.len()
+                "dearer, new or gone: {} figures (tolerance: {TOLERANCE} %, at least {LEAST} instructions; none for allocations); when that is meant, write them with `UPDATE=1 make counts` and commit them",
+                grown.len()
             ));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints")]
+fn show(title: &str, moves: &[String]) {
+    if !moves.is_empty() {
+        println!("\n{title}\n{:36} {:>12} {:>8} {:>8} {:>7}", "workload", "room", "old", "new", "ratio");
+        moves.iter().for_each(|line| println!("{line}"));
+    }
 }
 
 fn broken_promises(table: &Table) -> Vec<String> {

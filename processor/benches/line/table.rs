@@ -7,12 +7,27 @@ use anyhow::{Context as _, ensure};
 
 use crate::rooms::{Figures, ROOMS};
 
-/// A move of fewer instructions than this is none, so that the rooms that cost nearly nothing may be left alone.
-const LEAST: u64 = 5;
+/// So few instructions are no move, so that the rooms that cost nearly nothing may be left alone.
+pub(crate) const LEAST: u64 = 5;
 
-/// How far figures may move, in hundredths. Two runs of one program differ by less than one in a thousand: the seeds of hash tables and
-/// addresses are all that chance has. What remains is the compiler, which is pinned, and the code.
+/// How far figures may move, in hundredths. Two runs of one program differ by less than one in a thousand: the seeds of hash tables are
+/// all that chance has. What remains is the compiler, which the table names, and the code.
 pub(crate) const TOLERANCE: u64 = 2;
+
+/// What moved between two tables, a line each.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    /// What costs more now, and workloads that only one of the tables has.
+    pub(crate) grown: Vec<String>,
+    /// What costs less now.
+    pub(crate) fallen: Vec<String>,
+}
+
+impl Moves {
+    fn add(&mut self, grew: bool, line: String) {
+        if grew { &mut self.grown } else { &mut self.fallen }.push(line);
+    }
+}
 
 /// The figures of all workloads.
 #[derive(Debug, Default)]
@@ -54,12 +69,12 @@ impl Table {
         self.0.iter().find(|(name, _)| name == workload).map(|(_, figures)| figures)
     }
 
-    /// Says in a line each what moved since `old`, in either direction: what was gained is kept as well.
-    pub(crate) fn moves_since(&self, old: &Self) -> Vec<String> {
-        let mut moves = Vec::new();
+    /// Says what moved since `old`. Allocations have no tolerance: chance has no part in them.
+    pub(crate) fn moves_since(&self, old: &Self) -> Moves {
+        let mut moves = Moves::default();
         for (name, new) in &self.0 {
             let Some(old) = old.of(name) else {
-                moves.push(format!("{name:36} is new"));
+                moves.grown.push(format!("{name:36} is new"));
                 continue;
             };
             let columns = ROOMS.iter().chain(&["all"]);
@@ -67,16 +82,17 @@ impl Table {
             for (column, (old, new)) in columns.zip(numbers) {
                 if old.abs_diff(*new) > LEAST.max(old * TOLERANCE / 100) {
                     let ratio = *new as f64 / (*old).max(1) as f64;
-                    moves.push(format!("{name:36} {column:>12} {old:>8} {new:>8} {ratio:>7.3}"));
+                    moves.add(new > old, format!("{name:36} {column:>12} {old:>8} {new:>8} {ratio:>7.3}"));
                 }
             }
-            let (old, new) = (old.allocations as f64 / 100.0, new.allocations as f64 / 100.0);
-            if old != new {
-                moves.push(format!("{name:36} {:>12} {old:>8.2} {new:>8.2}", "allocations"));
+            if old.allocations != new.allocations {
+                let grew = new.allocations > old.allocations;
+                let (old, new) = (old.allocations as f64 / 100.0, new.allocations as f64 / 100.0);
+                moves.add(grew, format!("{name:36} {:>12} {old:>8.2} {new:>8.2}", "allocations"));
             }
         }
         let gone = old.0.iter().filter(|(name, _)| self.of(name).is_none());
-        moves.extend(gone.map(|(name, _)| format!("{name:36} is gone")));
+        moves.grown.extend(gone.map(|(name, _)| format!("{name:36} is gone")));
         moves
     }
 }

@@ -1,7 +1,6 @@
 //! Golden statements (`golden/*.sql`, rewritten by `UPDATE=1 cargo test`), and names that want out of their quotes.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use crds::analytics_pipeline::PartitionBy;
 use crds::columns::{Column, ColumnType, ScalarType};
@@ -46,8 +45,7 @@ fn table() -> Table {
 }
 
 fn check(golden: &str, change: &TableChange) {
-    let path =
-        PathBuf::from(env!("TRIBUTARY_REPOSITORY")).join("operator/src/clickhouse/ddl/golden").join(golden);
+    let path = crate::testing::repository().join("operator/src/clickhouse/ddl/golden").join(golden);
     let actual = format!("{}\n", statement(change));
     #[expect(clippy::disallowed_methods, reason = "UPDATE is the tests' own switch")]
     let is_update = std::env::var("UPDATE").is_ok();

@@ -185,8 +185,7 @@ fn all_faults_are_told_at_once() {
 
 #[test]
 fn every_webhook_that_the_apiserver_accepts_is_taken() {
-    let cases = std::path::Path::new(env!("TRIBUTARY_REPOSITORY"))
-        .join("crds/cases/admission/forwardingrule/accepts");
+    let cases = crate::testing::repository().join("crds/cases/admission/forwardingrule/accepts");
     let egress = EgressConfig { allow_http: true, allowed_networks: vec!["2001:db8::/32".into()] };
     let mut n_webhooks = 0;
     for entry in std::fs::read_dir(cases).unwrap() {

@@ -1,13 +1,10 @@
 //! What the apiserver accepts, the plan takes: the bounds of both are held together by the cases of admission.
 
-use std::path::Path;
-
 use super::*;
 
 #[test]
 fn every_number_that_the_apiserver_accepts_is_taken() {
-    let cases =
-        Path::new(env!("TRIBUTARY_REPOSITORY")).join("crds/cases/admission/analyticspipeline/accepts");
+    let cases = crate::testing::repository().join("crds/cases/admission/analyticspipeline/accepts");
     let mut n_cases = 0;
     for entry in std::fs::read_dir(cases).unwrap() {
         let path = entry.unwrap().path();
