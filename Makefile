@@ -121,10 +121,10 @@ e2e: images ## Runs the end-to-end tests on the real environment.
 	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8
 
 bench: PURPOSE := bench
-bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look; docs/benchmarks.md has the rest).
+bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look, PART=latency: one section; docs/benchmarks.md has the rest).
 	cargo build --release --package processor
 	cargo build --release --package e2e --features baselines --bin bench --bin baseline
-	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick)
+	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick) $(if $(PART),--part $(PART))
 
 # The first run writes the files and fails where that made later tests stale; the second says whether all is well now.
 generate: prerequisites helm ## Rewrites every generated and golden file; needs no cluster.

@@ -4,29 +4,34 @@
 //! logs, and, unless it is the quick one, `docs/benchmarks.md`. Read [`run`] top to bottom.
 //!
 //! ```text
-//! prepare -> main workload: each contender in pairs with ours -> other workloads: ours, floor, value -> kills -> bars -> page
+//! prepare -> peers: main workload, each contender in pairs with ours -> other workloads: ours, floor, value -> kills
+//!         -> growth: ours with one thing changed -> latency -> many small streams -> bars -> page
 //! ```
 
 pub mod bars;
 mod conclusion;
 pub mod contender;
 pub mod ground;
+pub mod growth;
 pub mod kills;
+pub mod latency;
 mod machine;
 pub mod meter;
 pub mod page;
 pub mod pairs;
+pub mod percentile;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod server;
+pub mod streams;
 pub mod table;
 mod tables;
 pub mod topic;
 pub mod workload;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -39,8 +44,8 @@ use contender::spark::Spark;
 use contender::tributary::Tributary;
 use contender::{Contender, Done, installed};
 use ground::Ground;
-use report::{Entry, OURS, Plan, Report};
-use topic::Loaded;
+use report::{Entry, OURS, Outcomes, Plan, Report};
+use topic::{Loaded, PARTITIONS};
 use workload::Workload;
 
 /// Measures ours and its peers.
@@ -70,7 +75,42 @@ pub struct Settings {
     /// Leaves the other workloads out, and the page alone.
     #[arg(long)]
     pub main_only: bool,
+    /// Only these parts; each has a section of the page, which it renews.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    pub part: Vec<Part>,
 }
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Ours and its peers, on all workloads, and after kills.
+    Peers,
+    /// Partitions, processors, rows a batch, features.
+    Growth,
+    /// From the app's call to the row.
+    Latency,
+    /// Idle and small streams.
+    Streams,
+}
+
+impl Part {
+    /// All of them, in the order of the page.
+    pub const ALL: [Self; 4] = [Self::Peers, Self::Growth, Self::Latency, Self::Streams];
+
+    /// One word, for marks and the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Peers => "peers",
+            Self::Growth => "growth",
+            Self::Latency => "latency",
+            Self::Streams => "streams",
+        }
+    }
+}
+
+/// A contender and the topic that it reads.
+type Runner = (Arc<dyn Contender>, Loaded);
 
 /// All that is needed along the way.
 struct Bench {
@@ -104,6 +144,8 @@ impl Settings {
                 rounds: 1,
                 other_rounds: 1,
                 kills: 2,
+                seconds: 4,
+                n_streams: 4,
                 seed: 0,
             }
         } else {
@@ -114,6 +156,8 @@ impl Settings {
                 rounds: 5,
                 other_rounds: 5,
                 kills: 20,
+                seconds: 30,
+                n_streams: 100,
                 seed: 0,
             }
         };
@@ -140,7 +184,7 @@ impl Bench {
         let surroundings = environment::settings::Settings::from_environment();
         screen.step("Prepare the contenders", "")?;
         let mut all: Vec<Arc<dyn Contender>> = vec![
-            Arc::new(Tributary),
+            Arc::new(Tributary::PLAIN),
             Arc::new(Floor),
             Arc::new(Value),
             Arc::new(KafkaEngine),
@@ -178,18 +222,85 @@ impl Bench {
             plan: settings.plan(),
             entries,
             absent,
-            outcomes: Vec::new(),
+            peers: Outcomes::default(),
             losses: Vec::new(),
+            growth: Outcomes::default(),
+            latency: None,
+            streams: None,
         };
         Ok(Self { settings, screen, ground, contenders, report })
     }
 
     async fn measure(&mut self) -> Result<()> {
+        for part in self.settings.part.clone() {
+            match part {
+                Part::Peers => self.peers().await?,
+                Part::Growth => self.growth().await?,
+                Part::Latency => self.latency().await?,
+                Part::Streams => self.streams().await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn peers(&mut self) -> Result<()> {
         self.main_workload().await?;
         if !self.settings.main_only {
             self.other_workloads().await?;
         }
         self.kill_all().await
+    }
+
+    /// Ours, and ours with one thing changed.
+    async fn growth(&mut self) -> Result<()> {
+        let Plan { other_events: events, other_rounds: rounds, .. } = self.report.plan;
+        for family in growth::families() {
+            let mut here: Vec<Runner> = Vec::new();
+            for step in &family.steps {
+                let loaded =
+                    here.iter().map(|(_, loaded)| loaded).find(|loaded| loaded.partitions == step.partitions);
+                let loaded = match loaded {
+                    Some(loaded) => loaded.clone(),
+                    None => self.load((&Workload::MAIN, step.partitions), events).await?,
+                };
+                here.push((Arc::new(step.contender), loaded));
+            }
+            self.screen.step(family.title, "")?;
+            let outcomes = self.rounds(&here, (rounds, family.title)).await?;
+            self.report.growth.0.extend(outcomes);
+            let mut topics: Vec<String> = here.into_iter().map(|(_, loaded)| loaded.topic).collect();
+            topics.sort_unstable();
+            topics.dedup();
+            for topic in topics {
+                self.ground.kafka.delete_topic(&topic).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn latency(&mut self) -> Result<()> {
+        let Plan { seconds, seed, .. } = self.report.plan;
+        self.screen.step("From the app's call to the row", "")?;
+        let screen = &mut self.screen;
+        let show = |found: &latency::Latency| {
+            let latency::Latency { age, share, rate, p50, p99, p999, .. } = found;
+            Ok(screen.line(&format!(
+                "   batches of {age:>4} ms at most, {share:>2} % of capacity ({} events/s): p50 {p50:.0} ms, p99 {p99:.0} ms, p99.9 {p999:.0} ms",
+                thousands(*rate)
+            ))?)
+        };
+        let found = latency::measure(&mut self.ground, (Duration::from_secs(seconds), seed), show).await?;
+        self.report.latency = Some(found);
+        Ok(())
+    }
+
+    async fn streams(&mut self) -> Result<()> {
+        let Plan { seconds, n_streams, seed, .. } = self.report.plan;
+        self.screen.step(&format!("An idle stream, and {n_streams} small ones"), "")?;
+        let each = Duration::from_secs(2 * seconds);
+        let extent = streams::Extent { n_streams, rate: 10, each, seed };
+        self.report.streams = Some(streams::measure(&mut self.ground, extent).await?);
+        Ok(())
     }
 
     /// Each contender in pairs with ours, on the events that it can do.
@@ -200,15 +311,19 @@ impl Bench {
         workloads
             .extend(others.iter().map(|other| other.workload()).find(|workload| *workload != Workload::MAIN));
         for workload in workloads {
-            let loaded = self.load(&workload, self.report.plan.events).await?;
+            let loaded = self.load((&workload, PARTITIONS), self.report.plan.events).await?;
             let rounds = self.report.plan.rounds;
             let here: Vec<_> = others.iter().filter(|other| other.workload() == workload).collect();
+            let ours: Runner = (Arc::clone(&ours), loaded.clone());
+            let mut outcomes = Vec::new();
             if here.is_empty() {
-                self.rounds(&[Arc::clone(&ours)], &loaded, (rounds, "alone")).await?;
+                outcomes = self.rounds(std::slice::from_ref(&ours), (rounds, "alone")).await?;
             }
             for other in here {
-                self.rounds(&[Arc::clone(&ours), Arc::clone(other)], &loaded, (rounds, other.name())).await?;
+                let pair = [ours.clone(), (Arc::clone(other), loaded.clone())];
+                outcomes.extend(self.rounds(&pair, (rounds, other.name())).await?);
             }
+            self.report.peers.0.extend(outcomes);
             self.ground.kafka.delete_topic(&loaded.topic).await?;
         }
         Ok(())
@@ -220,17 +335,21 @@ impl Bench {
         let internal: Vec<_> =
             self.contenders.iter().filter(|contender| is_internal(contender.name())).cloned().collect();
         for workload in Workload::OTHERS {
-            let loaded = self.load(&workload, self.report.plan.other_events).await?;
-            self.rounds(&internal, &loaded, (self.report.plan.other_rounds, "all")).await?;
+            let loaded = self.load((&workload, PARTITIONS), self.report.plan.other_events).await?;
+            let here: Vec<Runner> =
+                internal.iter().map(|contender| (Arc::clone(contender), loaded.clone())).collect();
+            let outcomes = self.rounds(&here, (self.report.plan.other_rounds, "all")).await?;
+            self.report.peers.0.extend(outcomes);
             self.ground.kafka.delete_topic(&loaded.topic).await?;
         }
         Ok(())
     }
 
     /// Fills a topic and reads it once, so that no contender is the first.
-    async fn load(&mut self, workload: &Workload, events: u64) -> Result<Loaded> {
-        self.screen.step(&format!("{workload}: load {} events", thousands(events)), "")?;
-        let loaded = self.ground.load(workload, events, self.report.plan.seed).await?;
+    async fn load(&mut self, (workload, partitions): (&Workload, i32), events: u64) -> Result<Loaded> {
+        let all = thousands(events);
+        self.screen.step(&format!("{workload}: load {all} events, {partitions} partitions"), "")?;
+        let loaded = self.ground.load((workload, partitions), (events, self.report.plan.seed)).await?;
         let expected = loaded.expected;
         self.screen.line(&format!(
             "   {} bytes an event; {} rows and {} dead letters must come of them",
@@ -248,12 +367,12 @@ impl Bench {
     /// Runs contenders against each other, forth and back.
     async fn rounds(
         &mut self,
-        contenders: &[Arc<dyn Contender>],
-        loaded: &Loaded,
+        runners: &[Runner],
         (rounds, name): (usize, &str),
-    ) -> Result<()> {
-        for (round, order) in pairs::order(contenders.len(), rounds).into_iter().enumerate() {
-            for contender in order.into_iter().filter_map(|number| contenders.get(number)) {
+    ) -> Result<Vec<run::Outcome>> {
+        let mut outcomes = Vec::new();
+        for (round, order) in pairs::order(runners.len(), rounds).into_iter().enumerate() {
+            for (contender, loaded) in order.into_iter().filter_map(|number| runners.get(number)) {
                 let outcome = run::run(&mut self.ground, contender.as_ref(), loaded).await?;
                 let outcome = run::Outcome { pair: (name.to_owned(), round), ..outcome };
                 self.show(&outcome)?;
@@ -261,10 +380,10 @@ impl Bench {
                 if let Some(entry) = entry.filter(|entry| entry.configuration.is_empty()) {
                     entry.configuration.clone_from(&outcome.configuration);
                 }
-                self.report.outcomes.push(outcome);
+                outcomes.push(outcome);
             }
         }
-        Ok(())
+        Ok(outcomes)
     }
 
     fn show(&mut self, run: &run::Outcome) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! In: the [`Report`]. Out: one [`Bar`] each: the limit, what was found, reached or not. What was not measured is not reached.
 
+use super::Part;
 use super::pairs::Spread;
 use super::report::{OURS, Report};
 use super::run::Outcome;
@@ -10,6 +11,8 @@ use super::workload::Workload;
 /// One bar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
+    /// The part that measures it.
+    pub part: Part,
     /// What is demanded, in words.
     pub demand: String,
     /// What was found, in words; none when it was not measured.
@@ -30,56 +33,89 @@ impl Bar {
     }
 }
 
-/// All bars of the main run.
+/// All bars.
 #[must_use]
 pub fn bars(report: &Report) -> Vec<Bar> {
+    [peers(report), growth(report), latency(report), streams(report)].concat()
+}
+
+fn peers(report: &Report) -> Vec<Bar> {
     let main = &Workload::MAIN;
-    let speed = report.spread(OURS, main, |run| 1e6 / run.mover());
-    let floor = report.against_ours("floor", main, Outcome::mover);
-    let engine = report.against_ours("kafka-engine", main, Outcome::together);
-    let spark = report.against_ours("spark", main, Outcome::together);
-    let peak = report.spread(OURS, main, |run| run.peak() as f64 / 1e6);
+    let speed = report.peers.spread(OURS, main, |run| 1e6 / run.mover());
+    let floor = report.peers.against_ours("floor", main, Outcome::mover);
+    let engine = report.peers.against_ours("kafka-engine", main, Outcome::together);
+    let spark = report.peers.against_ours("spark", main, Outcome::together);
+    let peak = report.peers.spread(OURS, main, |run| run.peak() as f64 / 1e6);
     let least = |spread: &Spread, limit: f64| spread.median >= limit;
     vec![
-        bar("at least 500,000 events a CPU second of the processor", speed, |speed| {
+        bar(Part::Peers, "at least 500,000 events a CPU second of the processor", speed, |speed| {
             (format!("{:.0}", speed.median), least(speed, 500_000.0))
         }),
-        bar("at least 60 % of the floor's speed", floor, |floor| {
+        bar(Part::Peers, "at least 60 % of the floor's speed", floor, |floor| {
             (format!("{:.0} %", floor.median * 100.0), least(floor, 0.6))
         }),
-        bar("processor and ClickHouse: at most a fifth of the Kafka engine's CPU", engine, |times| {
-            (format!("1/{:.1}", times.median), least(times, 5.0))
-        }),
-        bar("processor and ClickHouse: at most a tenth of Spark's CPU", spark, |times| {
+        bar(
+            Part::Peers,
+            "processor and ClickHouse: at most a fifth of the Kafka engine's CPU",
+            engine,
+            |times| (format!("1/{:.1}", times.median), least(times, 5.0)),
+        ),
+        bar(Part::Peers, "processor and ClickHouse: at most a tenth of Spark's CPU", spark, |times| {
             (format!("1/{:.1}", times.median), least(times, 10.0))
         }),
-        bar("at most 100 MB of memory with 4 partitions", peak, |peak| {
+        bar(Part::Peers, "at most 100 MB of memory with 4 partitions", peak, |peak| {
             (format!("{:.0} MB", peak.most), peak.most <= 100.0)
         }),
         rejected_cost(report),
     ]
 }
 
+fn growth(report: &Report) -> Vec<Bar> {
+    let peak = report.growth.spread("64 partitions", &Workload::MAIN, |run| run.peak() as f64 / 1e6);
+    let judge = |peak: &Spread| (format!("{:.0} MB", peak.most), peak.most <= 200.0);
+    vec![bar(Part::Growth, "at most 200 MB of memory with 64 partitions", peak, judge)]
+}
+
+fn latency(report: &Report) -> Vec<Bar> {
+    let half = |age| {
+        let found = report.latency.iter().flat_map(|found| &found.runs);
+        found.copied().find(|run| run.share == 50 && run.age == age)
+    };
+    let limit = |age: u64| {
+        let demand = format!("p99 at half capacity, batches of {age} ms at most: at most {} ms", age + 200);
+        bar(Part::Latency, &demand, half(age), |run| {
+            (format!("{:.0} ms", run.p99), run.p99 <= (age + 200) as f64)
+        })
+    };
+    vec![limit(100), limit(1_000)]
+}
+
+fn streams(report: &Report) -> Vec<Bar> {
+    let memory = report.streams.as_ref().map(|found| found.idle.memory as f64 / 1e6);
+    let judge = |memory: &f64| (format!("{memory:.0} MB"), *memory <= 20.0);
+    vec![bar(Part::Streams, "at most 20 MB of memory of an idle processor", memory, judge)]
+}
+
 /// A rejected event costs at most twice an accepted one: from the runs with none and with half of the events rejected.
 fn rejected_cost(report: &Report) -> Bar {
-    let cost = |rejected| report.spread(OURS, &Workload { rejected, ..Workload::MAIN }, Outcome::mover);
+    let cost = |rejected| report.peers.spread(OURS, &Workload { rejected, ..Workload::MAIN }, Outcome::mover);
     let times = cost(0).zip(cost(50)).map(|(none, half)| (half.median * 2.0 - none.median) / none.median);
-    bar("a rejected event costs at most twice an accepted one", times, |times| {
+    bar(Part::Peers, "a rejected event costs at most twice an accepted one", times, |times| {
         (format!("{times:.1} times"), *times <= 2.0)
     })
 }
 
-fn bar<T>(demand: &str, found: Option<T>, judge: impl FnOnce(&T) -> (String, bool)) -> Bar {
+fn bar<T>(part: Part, demand: &str, found: Option<T>, judge: impl FnOnce(&T) -> (String, bool)) -> Bar {
     let judged = found.as_ref().map(judge);
     let is_reached = judged.as_ref().is_some_and(|(_, is_reached)| *is_reached);
-    Bar { demand: demand.to_owned(), found: judged.map(|(found, _)| found), is_reached }
+    Bar { part, demand: demand.to_owned(), found: judged.map(|(found, _)| found), is_reached }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::bars;
+    use super::{Part, bars};
     use crate::bench::meter::Spent;
-    use crate::bench::report::{Plan, Report};
+    use crate::bench::report::{Outcomes, Plan, Report};
     use crate::bench::run::Outcome;
     use crate::bench::workload::Workload;
 
@@ -99,20 +135,33 @@ mod tests {
     }
 
     fn report(outcomes: Vec<Outcome>) -> Report {
-        let plan =
-            Plan { quick: true, events: 0, other_events: 0, rounds: 0, other_rounds: 0, kills: 0, seed: 0 };
+        let plan = Plan {
+            quick: true,
+            events: 0,
+            other_events: 0,
+            rounds: 0,
+            other_rounds: 0,
+            kills: 0,
+            seconds: 0,
+            n_streams: 0,
+            seed: 0,
+        };
         Report {
             machine: Vec::new(),
             plan,
             entries: Vec::new(),
             absent: Vec::new(),
-            outcomes,
+            peers: Outcomes(outcomes),
             losses: Vec::new(),
+            growth: Outcomes::default(),
+            latency: None,
+            streams: None,
         }
     }
 
     fn verdicts(report: &Report) -> Vec<&'static str> {
-        bars(report).iter().map(super::Bar::verdict).collect()
+        let of_peers = bars(report).into_iter().filter(|bar| bar.part == Part::Peers);
+        of_peers.map(|bar| bar.verdict()).collect()
     }
 
     #[test]

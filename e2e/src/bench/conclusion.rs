@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::contender::{Contender, Done};
 use super::tables::{self, Rows};
-use super::{Bench, kills, page};
+use super::{Bench, growth, kills, page};
 use crate::screen::thousands;
 
 impl Bench {
@@ -44,12 +44,21 @@ impl Bench {
     /// Shows what came out, and writes the page.
     pub(super) fn conclude(&mut self, begun: Instant) -> Result<()> {
         let report = &self.report;
-        let shown: [(&str, Rows, &[usize]); 4] = [
+        let parts = self.settings.part.clone();
+        let mut shown: Vec<(&str, Rows, &[usize])> = vec![
             ("The main workload", tables::main(report), &[]),
             ("Other workloads", tables::others(report), &[]),
             ("After the kills", tables::kills(report), &[]),
-            ("Bars", tables::demands(report), &[1, 2]),
+            ("From the app's call to the row", tables::latency(report), &[]),
+            ("Small streams", tables::streams(report), &[]),
+            ("Bars", tables::demands(report, &parts), &[1, 2]),
         ];
+        shown.extend(
+            growth::families().iter().map(|family| (family.title, tables::growth(report, family), &[][..])),
+        );
+        // A part that was not measured has a table of nothing but its head, or of dashes.
+        let is_measured = |row: &Vec<String>| row.iter().skip(1).any(|cell| cell != "–");
+        shown.retain(|(_, rows, _)| rows.iter().skip(1).any(is_measured));
         for (title, rows, text) in shown {
             self.screen.step(title, "")?;
             self.screen.table(&rows, text)?;
@@ -61,7 +70,7 @@ impl Bench {
         let folder = self.ground.folder.display().to_string();
         self.screen.line(&format!("\n   results, configurations and logs: {folder}"))?;
         if self.settings.is_whole() && self.report.is_right() {
-            page::write(&self.ground.settings.repository, &self.report)?;
+            page::write(&self.ground.settings.repository, &self.report, &parts)?;
             self.screen.line("   docs/benchmarks.md is written")?;
         } else {
             self.screen.line("   docs/benchmarks.md is left as it is: it holds the whole benchmark, with every count right")?;

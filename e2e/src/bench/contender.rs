@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use async_trait::async_trait;
+use crds::columns::Column;
 use nix::unistd::Pid;
 
 use super::process::Process;
@@ -103,9 +104,19 @@ pub trait Contender: Send + Sync {
         Workload::MAIN
     }
 
+    /// The columns of its table.
+    fn columns(&self, workload: &Workload) -> Result<Vec<Column>> {
+        workload.columns()
+    }
+
     /// How it is seen that it has done its work.
     fn done(&self) -> Done {
         Done::Counts(Letters::Topic)
+    }
+
+    /// Whether what it does beside rows and rejected records is done too, once these are.
+    async fn has_done_the_rest(&self, _task: &Task) -> Result<bool> {
+        Ok(true)
     }
 
     /// Events that only warm it up: what is spent until they are stored does not count. None: everything counts from the start of the

@@ -63,9 +63,13 @@ impl Ground {
     }
 
     /// Makes a topic and fills it.
-    pub async fn load(&mut self, workload: &Workload, events: u64, seed: u64) -> Result<Loaded> {
+    pub async fn load(
+        &mut self,
+        (workload, partitions): (&Workload, i32),
+        (events, seed): (u64, u64),
+    ) -> Result<Loaded> {
         let topic = self.name("events");
-        load(&self.kafka, &topic, workload, (events, seed)).await
+        load(&self.kafka, (&topic, partitions), workload, (events, seed)).await
     }
 
     /// Makes what one run needs, in the benchmark's own ClickHouse.
@@ -81,11 +85,12 @@ impl Ground {
         loaded: &Loaded,
         (url, clickhouse): (String, ClickHouse),
     ) -> Result<Task> {
-        let group = self.name(contender.name());
+        let group = self.name(&contender.name().replace([' ', ','], "-"));
         let folder = self.folder.join("runs").join(&group);
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let table = TableName(format!("{}_{}", contender.name().replace('-', "_"), self.made));
-        clickhouse.execute(&table::create(&table.to_string(), &loaded.workload.columns()?)).await?;
+        let table = TableName(format!("{}_{}", contender.name().replace(['-', ' ', ','], "_"), self.made));
+        let columns = contender.columns(&loaded.workload)?;
+        clickhouse.execute(&table::create(&table.to_string(), &columns)).await?;
         let dead_letter_topic = format!("{group}.dead-letters");
         self.kafka.create_topic(&dead_letter_topic, 1).await?;
         let (kafka, loaded) = (self.address.clone(), loaded.clone());

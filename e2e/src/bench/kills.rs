@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::contender::{Contender, Mover, Task};
 use super::ground::Ground;
 use super::server::Server;
-use super::topic::{Loaded, PARTITIONS, Pace, send};
+use super::topic::{Loaded, PARTITIONS, Pace, Target, send};
 use super::workload::Workload;
 use super::workload::generator::{Expected, Generator};
 use crate::clickhouse::Count;
@@ -105,11 +105,13 @@ impl Losses {
 impl Sending {
     fn start(kafka: Kafka, topic: &str, workload: Workload, seed: u64) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
-        let (topic, stop) = (topic.to_owned(), Arc::clone(&enough));
+        let (topics, stop) = ([topic.to_owned()], Arc::clone(&enough));
         let task = tokio::task::spawn_blocking(move || {
             let mut generator = Generator::new(&workload, seed)?;
             let pace = Pace { events: u64::MAX, rate: Some(RATE), enough: &stop };
-            send(&kafka, (&topic, workload.compression), &mut generator, &pace)
+            let target =
+                Target { topics: &topics, partitions: PARTITIONS, compression: workload.compression };
+            send(&kafka, &target, &mut generator, (&pace, &mut |_| {}))
         });
         Self { task, enough }
     }
@@ -145,7 +147,7 @@ impl Lane {
         let at = server.as_ref().unwrap_or(&ground.server);
         let at = (at.url().to_owned(), at.clickhouse());
         let sending = Sending::start(ground.kafka.clone(), &topic, workload, seed);
-        let loaded = Loaded { topic, workload, expected: Expected::default() };
+        let loaded = Loaded { topic, partitions: PARTITIONS, workload, expected: Expected::default() };
         let task = ground.task_at(contender.as_ref(), &loaded, at).await?;
         Ok(Self { task, contender: Arc::clone(contender), random: Random::new(seed), kills, server, sending })
     }

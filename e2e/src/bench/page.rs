@@ -1,7 +1,8 @@
 //! The page: `docs/benchmarks.md` and its picture, written from a report; and the raw results beside the logs.
 //!
-//! In: the [`Report`]. Out: the part of the page between its marks; what people wrote around it stays. A quick benchmark leaves the page
-//! alone. Not here: what the numbers mean; that is for the part of the page that people write.
+//! In: the [`Report`]. Out: the sections of the page between their marks, one for each part that was measured; what people wrote around
+//! them stays, and so do the sections of other parts. A quick benchmark leaves the page alone.
+//! Not here: what the numbers mean; that is for the part of the page that people write.
 
 mod picture;
 
@@ -13,27 +14,34 @@ use anyhow::{Context, Result, bail};
 use super::report::Report;
 use super::tables::{self, Rows};
 use super::workload::Workload;
+use super::{Part, growth};
 use crate::screen::thousands;
 
-const BEGIN: &str = "<!-- written by make bench: begin -->";
-const END: &str = "<!-- written by make bench: end -->";
 const PAGE: &str = "docs/benchmarks.md";
 const PICTURE: &str = "docs/benchmarks.svg";
 
-/// Writes page and picture.
-pub fn write(repository: &Path, report: &Report) -> Result<()> {
+/// Writes the sections of parts, and the picture when ours was measured beside its peers.
+pub fn write(repository: &Path, report: &Report, parts: &[Part]) -> Result<()> {
     let page = repository.join(PAGE);
-    let text = std::fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
-    let (page_text, picture) = (renewed(&text, &generated(report)?)?, repository.join(PICTURE));
-    std::fs::write(&page, page_text).with_context(|| format!("writing {}", page.display()))?;
-    std::fs::write(&picture, picture::draw(report)?).with_context(|| format!("writing {}", picture.display()))
+    let mut text = std::fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
+    for part in parts {
+        text = renewed(&text, *part, &section(report, *part)?)?;
+    }
+    std::fs::write(&page, text).with_context(|| format!("writing {}", page.display()))?;
+    if parts.contains(&Part::Peers) {
+        let picture = repository.join(PICTURE);
+        std::fs::write(&picture, picture::draw(report)?)
+            .with_context(|| format!("writing {}", picture.display()))?;
+    }
+    Ok(())
 }
 
 /// Writes the raw results and each contender's configuration into a folder.
 pub fn keep(folder: &Path, report: &Report) -> Result<()> {
     let text = serde_json::to_string_pretty(report).context("writing the results")?;
     std::fs::write(folder.join("results.json"), text).context("writing the results")?;
-    std::fs::write(folder.join("benchmarks.md"), generated(report)?).context("writing the page")?;
+    let sections = Part::ALL.iter().map(|part| section(report, *part)).collect::<Result<Vec<_>>>()?;
+    std::fs::write(folder.join("benchmarks.md"), sections.join("\n")).context("writing the page")?;
     std::fs::write(folder.join("benchmarks.svg"), picture::draw(report)?).context("writing the picture")?;
     for entry in &report.entries {
         std::fs::write(folder.join(format!("{}.txt", entry.name)), &entry.configuration)
@@ -42,51 +50,86 @@ pub fn keep(folder: &Path, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Replaces what stands between the marks.
-fn renewed(page: &str, generated: &str) -> Result<String> {
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let Some((before, after)) = parts else {
-        bail!("{PAGE} has lost its marks; put these two lines where the results belong:\n{BEGIN}\n{END}");
+/// Replaces what stands between the marks of a part.
+fn renewed(page: &str, part: Part, section: &str) -> Result<String> {
+    let mark = |end: &str| format!("<!-- {}, written by make bench: {end} -->", part.name());
+    let (begin, end) = (mark("begin"), mark("end"));
+    let around = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let Some((before, after)) = around else {
+        bail!("{PAGE} has lost its marks; put these two lines where the results belong:\n{begin}\n{end}");
     };
-    Ok(format!("{before}{BEGIN}\n{generated}{END}{after}"))
+    Ok(format!("{before}{begin}\n{section}{end}{after}"))
 }
 
-fn generated(report: &Report) -> Result<String> {
-    let plan = &report.plan;
+/// What was measured of a part, under the machine and the command.
+fn section(report: &Report, part: Part) -> Result<String> {
     let mut out = String::new();
+    head(&mut out, report, part)?;
+    match part {
+        Part::Peers => peers(&mut out, report)?,
+        Part::Growth => growth(&mut out, report)?,
+        Part::Latency => table(&mut out, &tables::latency(report))?,
+        Part::Streams => streams(&mut out, report)?,
+    }
+    let bars = tables::demands(report, &[part]);
+    if bars.len() > 1 {
+        writeln!(out, "\n### Bars\n")?;
+        table(&mut out, &bars)?;
+    }
+    Ok(out)
+}
+
+fn head(out: &mut String, report: &Report, part: Part) -> Result<()> {
+    let plan = &report.plan;
     for (name, value) in &report.machine {
         writeln!(out, "- {name}: {value}")?;
     }
-    let command = if plan.quick { "make bench QUICK=1" } else { "make bench" };
-    writeln!(
-        out,
-        "- command: `{command}`, {} events and {} pairs a contender, seed {}",
-        thousands(plan.events),
-        plan.rounds,
-        plan.seed
-    )?;
-    writeln!(out, "\n![CPU an event]({})\n", PICTURE.trim_start_matches("docs/"))?;
+    let quick = if plan.quick { " QUICK=1" } else { "" };
+    let extent = match part {
+        Part::Peers => format!("{} events and {} pairs a contender", thousands(plan.events), plan.rounds),
+        Part::Growth => format!("{} events and {} rounds", thousands(plan.other_events), plan.other_rounds),
+        Part::Latency => format!("{} s a run", plan.seconds),
+        Part::Streams => format!("{} s a reading", 2 * plan.seconds),
+    };
+    writeln!(out, "- command: `make bench PART={}{quick}`, {extent}, seed {}\n", part.name(), plan.seed)?;
+    Ok(())
+}
+
+fn peers(out: &mut String, report: &Report) -> Result<()> {
+    let plan = &report.plan;
+    writeln!(out, "![CPU an event]({})\n", PICTURE.trim_start_matches("docs/"))?;
     writeln!(out, "### {}\n", Workload::MAIN)?;
-    table(&mut out, &tables::main(report))?;
-    writeln!(out, "\n### Bars\n")?;
-    table(&mut out, &tables::demands(report))?;
+    table(out, &tables::main(report))?;
     writeln!(
         out,
         "\n### Other events\n\n{} events, {} rounds of ours, floor and value.\n",
         thousands(plan.other_events),
         plan.other_rounds
     )?;
-    table(&mut out, &tables::others(report))?;
+    table(out, &tables::others(report))?;
     writeln!(out, "\n### After {} kills with -9 under load\n", plan.kills)?;
-    table(&mut out, &tables::kills(report))?;
+    table(out, &tables::kills(report))?;
     for (name, losses) in &report.losses {
         if let Err(why) = losses {
             writeln!(out, "\n{name}: {}", why.lines().next().unwrap_or_default())?;
         }
     }
-    remarks(&mut out, report)?;
-    contenders(&mut out, report)?;
-    Ok(out)
+    remarks(out, report)?;
+    contenders(out, report)
+}
+
+fn growth(out: &mut String, report: &Report) -> Result<()> {
+    for family in growth::families() {
+        writeln!(out, "\n### {}\n", family.title)?;
+        table(out, &tables::growth(report, &family))?;
+    }
+    Ok(())
+}
+
+fn streams(out: &mut String, report: &Report) -> Result<()> {
+    table(out, &tables::streams(report))?;
+    writeln!(out, "\nRequests of an idle stream to Kafka in a minute: {}.", tables::requests(report))?;
+    Ok(())
 }
 
 fn remarks(out: &mut String, report: &Report) -> Result<()> {
@@ -142,20 +185,24 @@ fn table(out: &mut String, rows: &Rows) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::{BEGIN, END, renewed};
+    use super::{Part, renewed};
 
     #[test]
     fn what_people_wrote_stays() {
-        let page = format!("# Before\n{BEGIN}\nold\n{END}\nafter\n");
-        let written = renewed(&page, "new\n").unwrap();
-        assert_eq!(written, format!("# Before\n{BEGIN}\nnew\n{END}\nafter\n"));
-        assert_eq!(renewed(&written, "new\n").unwrap(), written);
-        assert!(renewed("no marks", "new").is_err());
+        let page = |text: &str| {
+            format!(
+                "# Before\n<!-- latency, written by make bench: begin -->\n{text}<!-- latency, written by make bench: end -->\nafter\n"
+            )
+        };
+        let written = renewed(&page("old\n"), Part::Latency, "new\n").unwrap();
+        assert_eq!(written, page("new\n"));
+        assert_eq!(renewed(&written, Part::Latency, "new\n").unwrap(), written);
+        assert!(renewed(&written, Part::Streams, "new").is_err(), "the marks are another part's");
     }
 
     #[test]
     fn the_page_of_the_repository_has_its_marks() {
         let page = include_str!("../../../docs/benchmarks.md");
-        assert!(renewed(page, "").is_ok());
+        assert!(Part::ALL.iter().all(|part| renewed(page, *part, "").is_ok()));
     }
 }

@@ -6,8 +6,10 @@
 use serde::Serialize;
 
 use super::kills::Losses;
+use super::latency::Latencies;
 use super::pairs::Spread;
 use super::run::Outcome;
+use super::streams::Streams;
 use super::workload::Workload;
 
 /// The contender that the others are compared with.
@@ -45,6 +47,10 @@ pub struct Plan {
     pub other_rounds: usize,
     /// Kills of each contender.
     pub kills: u64,
+    /// Seconds of one reading of latency; a reading of small streams takes twice as long.
+    pub seconds: u64,
+    /// Small streams.
+    pub n_streams: usize,
     /// Equal seeds give equal events and kills.
     pub seed: u64,
 }
@@ -60,24 +66,34 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// Who did not, and why.
     pub absent: Vec<(String, String)>,
-    /// All runs.
-    pub outcomes: Vec<Outcome>,
+    /// Runs against the peers.
+    pub peers: Outcomes,
     /// After the kills: of each contender, or why there is nothing to say.
     pub losses: Vec<(&'static str, Result<Losses, String>)>,
+    /// Runs of ours with one thing changed.
+    pub growth: Outcomes,
+    /// From the app's call to the row.
+    pub latency: Option<Latencies>,
+    /// Streams that have little to do.
+    pub streams: Option<Streams>,
 }
 
-impl Report {
+/// Runs, and the numbers that follow from them.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Outcomes(pub Vec<Outcome>);
+
+impl Outcomes {
     /// Runs of a contender on a workload that count.
     pub fn runs<'a>(&'a self, contender: &'a str, workload: &Workload) -> impl Iterator<Item = &'a Outcome> {
         let workload = workload.to_string();
-        self.outcomes.iter().filter(move |run| {
+        self.0.iter().filter(move |run| {
             run.contender == contender && run.workload == workload && run.faults.is_empty()
         })
     }
 
     /// Runs that do not count.
     pub fn void(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|run| !run.faults.is_empty())
+        self.0.iter().filter(|run| !run.faults.is_empty())
     }
 
     /// A number of a contender on a workload.
@@ -103,6 +119,13 @@ impl Report {
             let ours = self.runs(OURS, workload).find(|ours| ours.pair == theirs.pair)?;
             Some((number(theirs), number(ours)))
         }))
+    }
+}
+
+impl Report {
+    /// Runs that do not count.
+    pub fn void(&self) -> impl Iterator<Item = &Outcome> {
+        self.peers.void().chain(self.growth.void())
     }
 
     /// Whether all that was run is as it must be: no run void, and nothing of ours lost or doubled.

@@ -179,7 +179,7 @@ impl Run<'_> {
             Done::Counts(letters) => {
                 let rows = self.rows().await?;
                 if rows >= expected.rows && self.letters(letters).await? >= expected.rejected {
-                    return Ok(true);
+                    return self.contender.has_done_the_rest(&self.task).await;
                 }
                 rows
             }

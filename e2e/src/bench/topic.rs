@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::BaseRecord;
 
-use super::workload::generator::{Expected, Generator};
+use super::workload::generator::{Expected, Fate, Generator};
 use super::workload::{Compression, Workload};
 use crate::kafka::{Kafka, finish, hand_over, producer};
 
-/// Partitions of every topic of the benchmark.
+/// Partitions of a topic, where nothing else is said.
 pub const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Records between two looks at the clock.
@@ -25,10 +25,31 @@ const STRIDE: u64 = 64;
 pub struct Loaded {
     /// Its name.
     pub topic: String,
+    /// Its partitions.
+    pub partitions: i32,
     /// Which events it holds.
     pub workload: Workload,
     /// What must become of them.
     pub expected: Expected,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The topics; the events go round them.
+    pub topics: &'a [String],
+    /// Partitions of each; the events of a topic go round them.
+    pub partitions: i32,
+    /// How batches are compressed.
+    pub compression: Compression,
+}
+
+impl Target<'_> {
+    fn place(&self, number: u64) -> BaseRecord<'_, [u8], [u8]> {
+        let (n_topics, n_partitions) = (self.topics.len() as u64, u64::from(self.partitions.unsigned_abs()));
+        let topic = self.topics.get((number % n_topics) as usize).map_or("", String::as_str);
+        BaseRecord::to(topic).partition((number / n_topics % n_partitions) as i32)
+    }
 }
 
 /// How much is sent, and how fast.
@@ -45,36 +66,40 @@ pub struct Pace<'a> {
 /// Makes the topic and fills it.
 pub async fn load(
     kafka: &Kafka,
-    topic: &str,
+    (topic, partitions): (&str, i32),
     workload: &Workload,
     (events, seed): (u64, u64),
 ) -> Result<Loaded> {
-    kafka.create_topic(topic, PARTITIONS).await?;
+    kafka.create_topic(topic, partitions).await?;
     let (kafka, name, workload) = (kafka.clone(), topic.to_owned(), *workload);
     tokio::task::spawn_blocking(move || {
         let enough = AtomicBool::new(false);
         let mut generator = Generator::new(&workload, seed)?;
         let pace = Pace { events, rate: None, enough: &enough };
-        let expected = send(&kafka, (&name, workload.compression), &mut generator, &pace)?;
-        Ok(Loaded { topic: name, workload, expected })
+        let topics = [name];
+        let target = Target { topics: &topics, partitions, compression: workload.compression };
+        let expected = send(&kafka, &target, &mut generator, (&pace, &mut |_| {}))?;
+        let [topic] = topics;
+        Ok(Loaded { topic, partitions, workload, expected })
     })
     .await?
 }
 
-/// Sends events until there are enough.
+/// Sends events until there are enough, and tells of each, in order, as soon as the producer has it.
 pub fn send(
     kafka: &Kafka,
-    (topic, compression): (&str, Compression),
+    target: &Target<'_>,
     generator: &mut Generator,
-    pace: &Pace<'_>,
+    (pace, tell): (&Pace<'_>, &mut dyn FnMut(Fate)),
 ) -> Result<Expected> {
-    let producer = producer(kafka.config(), compression.codec())?;
+    let producer = producer(kafka.config(), target.compression.codec())?;
     let (begun, mut expected, mut event) = (Instant::now(), Expected::default(), String::new());
     while expected.events < pace.events {
         let fate = generator.next(&mut event).context("writing an event")?;
-        let partition = i32::try_from(expected.events % PARTITIONS.unsigned_abs() as u64)?;
-        hand_over(&producer, BaseRecord::to(topic).partition(partition).payload(event.as_bytes()))?;
+        let record = target.place(expected.events).payload(event.as_bytes());
+        hand_over(&producer, record)?;
         expected.add(event.len(), fate);
+        tell(fate);
         if !expected.events.is_multiple_of(STRIDE) {
             continue;
         }
@@ -88,7 +113,7 @@ pub fn send(
             break;
         }
     }
-    finish(&producer, topic)?;
+    finish(&producer, &target.topics.join(", "))?;
     Ok(expected)
 }
 

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 
-use super::tributary::{beside_this_program, write_files};
+use super::tributary::{beside_this_program, write_plain_files};
 use super::{Contender, Done, Letters, Mover, Task};
 use crate::bench::process::{Launch, Process};
 use crate::bench::workload::{Shape, Size};
@@ -100,7 +100,7 @@ fn version() -> Result<String> {
 }
 
 fn start(task: &Task, which: &str, more: Vec<String>) -> Result<Mover> {
-    write_files(task).context("writing the baseline's files")?;
+    write_plain_files(task).context("writing the baseline's files")?;
     let mut arguments = vec![which.to_owned(), "--root".to_owned(), task.folder.display().to_string()];
     arguments.extend(more);
     let launch = Launch {

@@ -26,7 +26,7 @@ struct Bar<'a> {
 /// Draws the picture.
 pub(super) fn draw(report: &Report) -> Result<String> {
     let median = |entry: &Entry, number: fn(&Outcome) -> f64| {
-        report.spread(entry.name, &entry.workload, number).map(|spread| spread.median)
+        report.peers.spread(entry.name, &entry.workload, number).map(|spread| spread.median)
     };
     let bars: Vec<Bar<'_>> = report
         .entries
