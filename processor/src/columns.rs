@@ -79,14 +79,30 @@ impl Rows {
     }
 
     /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
-    #[inline(never)]
     pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
-        let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         out.reserve(self.n_bytes + self.n_bytes / 8);
-        write_length(self.buffers.len(), out);
-        write_length(rows.len(), out);
-        for buffer in &self.buffers {
-            buffer.encode(rows.clone(), out);
+        for piece in 0..self.n_pieces() {
+            self.encode_piece(piece, rows.clone(), out);
+        }
+    }
+
+    /// Number of pieces of a Native block: its head, and each column.
+    #[must_use]
+    pub fn n_pieces(&self) -> usize {
+        1 + self.buffers.len()
+    }
+
+    /// Appends one piece of the Native block of a range of rows. All pieces in order are the block, which need not be in memory at once.
+    #[inline(never)]
+    pub fn encode_piece(&self, piece: usize, rows: Range<usize>, out: &mut Vec<u8>) {
+        let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
+        match piece.checked_sub(1).map(|column| self.buffers.get(column)) {
+            None => {
+                write_length(self.buffers.len(), out);
+                write_length(rows.len(), out);
+            }
+            Some(Some(buffer)) => buffer.encode(rows, out),
+            Some(None) => {}
         }
     }
 
