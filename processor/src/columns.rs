@@ -27,7 +27,7 @@ pub(crate) mod envelope {
     pub(crate) const OFFSET: usize = 6;
 }
 
-/// The rows of one batch. Used again after [`Rows::clear`], which keeps the memory.
+/// The rows of one batch. May be used again after [`Rows::clear`], which keeps the memory.
 #[derive(Debug)]
 pub struct Rows {
     buffers: Vec<Buffer>,
@@ -40,10 +40,10 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Starts without rows.
-    pub(crate) fn new(columns: &[Column]) -> Self {
+    /// Starts without rows, with room for as many; room is an address until something is written there.
+    pub(crate) fn new(columns: &[Column], n_rows: usize) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        let buffers: Vec<_> = columns.iter().map(Buffer::new).collect();
+        let buffers: Vec<_> = columns.iter().map(|column| Buffer::new(column, n_rows)).collect();
         let row_bytes = buffers.iter().map(Buffer::missing_bytes).sum();
         Self { buffers, n_rows: 0, n_bytes: 0, row_bytes, scratch: Vec::new() }
     }

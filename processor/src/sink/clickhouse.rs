@@ -25,7 +25,7 @@ pub mod verdict;
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Bytes compressed and sent at once.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 19;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// A question that no index helps with reads two columns of the whole table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(180);

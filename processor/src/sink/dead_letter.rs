@@ -88,12 +88,7 @@ impl DeadLetterProducer {
     }
 
     /// Hands a letter to the client, waiting while its queue is full; the receipt is answered in any case.
-    async fn send(
-        &self,
-        producer: &Client,
-        (letter, receipt): (&Letter, Receipt),
-        cut: Option<usize>,
-    ) {
+    async fn send(&self, producer: &Client, (letter, receipt): (&Letter, Receipt), cut: Option<usize>) {
         let original = &letter.original;
         let whole = original.payload.as_deref();
         let cut_from = whole.map(<[u8]>::len).filter(|length| cut.is_some_and(|cut| *length > cut));

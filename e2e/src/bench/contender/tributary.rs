@@ -13,7 +13,7 @@ use crds::columns::{Column, table_columns};
 use crds::schema::Schema;
 use crds::stream_config::{
     BatchConfig, ClickHouseConfig, EgressConfig, KafkaConfig, STREAM_CONFIG_VERSION, SchemaVersion,
-    StreamConfig, StreamIdentity,
+    StreamConfig, StreamIdentity, VARIABLES,
 };
 
 use super::{Contender, Mover, Task};
@@ -61,20 +61,19 @@ impl Tributary {
     fn launch(&self, task: &Task) -> Result<Launch> {
         let (program, address) =
             (beside_this_program("processor")?, || Ok(format!("127.0.0.1:{}", free_port()?)));
-        let root = [
-            ("TRIBUTARY_CONFIG_ROOT", task.folder.display().to_string()),
-            ("TRIBUTARY_LOG", self.log.to_owned()),
-        ];
+        let mut variables = VARIABLES.map(|(name, value)| (name, value.to_owned())).to_vec();
+        variables.push(("TRIBUTARY_CONFIG_ROOT", task.folder.display().to_string()));
+        variables.push(("TRIBUTARY_LOG", self.log.to_owned()));
         let log = task.folder.join("tributary.log");
         if self.processes == 1 {
-            let variables = [root.to_vec(), vec![("TRIBUTARY_LISTEN", address()?)]].concat();
+            variables.push(("TRIBUTARY_LISTEN", address()?));
             return Ok(Launch { program, arguments: Vec::new(), variables, log });
         }
         let addresses = (0..self.processes).map(|_| address()).collect::<Result<Vec<_>>>()?;
         let script = "for address; do TRIBUTARY_LISTEN=$address \"$0\" & done; trap 'kill $(jobs -p); wait' TERM; wait";
         let mut arguments = vec!["-c".to_owned(), script.to_owned(), program.display().to_string()];
         arguments.extend(addresses);
-        Ok(Launch { program: "bash".into(), arguments, variables: root.to_vec(), log })
+        Ok(Launch { program: "bash".into(), arguments, variables, log })
     }
 }
 

@@ -48,8 +48,7 @@ impl Round {
         while self.n_open.load(Ordering::Acquire) > 0 {
             self.all_answered.notified().await;
         }
-        let mut failures =
-            std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut failures = std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));
         failures.sort_unstable_by_key(|(place, _)| *place);
         failures
     }
