@@ -154,9 +154,9 @@ impl Settings {
                 events: 2_000_000,
                 other_events: 500_000,
                 rounds: 5,
-                other_rounds: 5,
+                other_rounds: 3,
                 kills: 20,
-                seconds: 30,
+                seconds: 20,
                 n_streams: 100,
                 seed: 0,
             }

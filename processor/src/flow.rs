@@ -46,8 +46,9 @@ mod writing;
 
 pub use run::{Ended, run};
 
-/// Tries under way at once. One insert fills the server while the next block is encoded.
-const AWAY_AT_ONCE: usize = 2;
+/// Tries under way at once, each of another partition: what many partitions wait for each other. More of them would make small batches of
+/// what one could have taken.
+const AWAY_AT_ONCE: usize = 4;
 /// How often the ends of partitions are asked for.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);
