@@ -46,9 +46,11 @@ mod writing;
 
 pub use run::{Ended, run};
 
-/// Tries under way at once, each of another partition: what many partitions wait for each other. More of them would make small batches of
-/// what one could have taken.
-const AWAY_AT_ONCE: usize = 4;
+/// Tries under way at once, each of another partition: fewer, and many partitions wait for each other.
+const AWAY_AT_ONCE: usize = 8;
+/// The same while reading waits for writing: one insert fills the server while the next block is encoded, and what comes meanwhile makes
+/// the next batches larger.
+const AWAY_AT_ONCE_UNDER_LOAD: usize = 2;
 /// How often the ends of partitions are asked for.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -185,6 +187,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let numbers = self.numbers();
         if numbers.is_empty() || now < self.lag_at {
             return;
+        }
+        if self.intake.n_bytes() == 0 {
+            self.intake.forget_buffers();
         }
         self.lag_at = now + LAG_EVERY / u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         self.lag_next = (self.lag_next + 1) % numbers.len();
