@@ -3,7 +3,7 @@
 //! In: the ground. Out: [`Streams`]: memory, CPU and requests of an idle stream; of a hundred with a few events a second each; and of the
 //! same events in one process, which is what several streams that share a Deployment would cost at best: a group, a consumer and
 //! connections for all of them, and still a batch for each partition.
-//! Not here: the operator's part, which needs a cluster (`e2e/tests/it`).
+//! Not here: what the operator asks of the apiserver, of Kafka and of ClickHouse for a stream.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
