@@ -24,6 +24,7 @@ pub mod percentile;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod sending;
 pub mod server;
 pub mod streams;
 pub mod table;

@@ -31,8 +31,8 @@ use events::{LargeFlat, LargeNested, Position, SmallFlat, SmallNested};
 
 /// The processor's.
 const ROWS_OF_A_BLOCK: usize = 50_000;
-/// Bytes compressed at once, as ClickHouse's clients do.
-const PIECE: usize = 1 << 20;
+/// Bytes compressed at once; the processor's.
+const PIECE: usize = 1 << 19;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// What the floor is told.
@@ -144,8 +144,8 @@ fn reader(settings: &Settings) -> Result<BaseConsumer> {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         // The processor's.
-        .set("queued.max.messages.kbytes", "16384")
-        .set("fetch.max.bytes", "8388608")
+        .set("queued.max.messages.kbytes", "4096")
+        .set("fetch.max.bytes", "2097152")
         .set("fetch.queue.backoff.ms", "20")
         .create()
         .context("making a Kafka consumer")?;

@@ -44,6 +44,13 @@ pub struct Task {
     pub folder: PathBuf,
 }
 
+impl Task {
+    /// Rows that are there.
+    pub async fn rows(&self) -> Result<u64> {
+        self.clickhouse.number(&format!("SELECT count() AS n FROM {}", self.table)).await
+    }
+}
+
 /// Where rejected records can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Letters {

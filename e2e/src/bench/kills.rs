@@ -5,22 +5,20 @@
 //! waits for the dead to be given up. A kill comes at a random moment after the mover was seen to work. Time is not measured here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::contender::{Contender, Mover, Task};
 use super::ground::Ground;
+use super::sending::{Feed, Sending};
 use super::server::Server;
-use super::topic::{Loaded, PARTITIONS, Pace, Target, send};
-use super::workload::Workload;
-use super::workload::generator::{Expected, Generator};
+use super::topic::{Loaded, PARTITIONS};
+use super::workload::generator::Expected;
 use crate::clickhouse::Count;
 use crate::generator::random::Random;
-use crate::kafka::Kafka;
 
 /// Lanes of one contender.
 const LANES: u64 = 4;
@@ -56,12 +54,6 @@ struct Lane {
     /// A ClickHouse of the lane's own, where that is the mover.
     server: Option<Server>,
     sending: Sending,
-}
-
-/// Events on their way, until there are enough or the lane is gone.
-struct Sending {
-    task: JoinHandle<Result<Expected>>,
-    enough: Arc<AtomicBool>,
 }
 
 /// Kills a contender so many times.
@@ -102,33 +94,6 @@ impl Losses {
     }
 }
 
-impl Sending {
-    fn start(kafka: Kafka, topic: &str, workload: Workload, seed: u64) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
-        let (topics, stop) = ([topic.to_owned()], Arc::clone(&enough));
-        let task = tokio::task::spawn_blocking(move || {
-            let mut generator = Generator::new(&workload, seed)?;
-            let pace = Pace { events: u64::MAX, rate: Some(RATE), enough: &stop };
-            let target =
-                Target { topics: &topics, partitions: PARTITIONS, compression: workload.compression };
-            send(&kafka, &target, &mut generator, (&pace, &mut |_| {}))
-        });
-        Self { task, enough }
-    }
-
-    /// Ends it and says what was sent.
-    async fn end(&mut self) -> Result<Expected> {
-        self.enough.store(true, Ordering::Relaxed);
-        (&mut self.task).await.context("sending ended with a defect")?
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        self.enough.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Lane {
     /// Makes a lane, its topic being filled.
     async fn begin(
@@ -146,7 +111,9 @@ impl Lane {
         };
         let at = server.as_ref().unwrap_or(&ground.server);
         let at = (at.url().to_owned(), at.clickhouse());
-        let sending = Sending::start(ground.kafka.clone(), &topic, workload, seed);
+        let (topics, rate) = (vec![topic.clone()], Some(RATE));
+        let feed = Feed { topics, partitions: PARTITIONS, workload, events: u64::MAX, rate, seed };
+        let sending = Sending::start(ground.kafka.clone(), feed, |_| {});
         let loaded = Loaded { topic, partitions: PARTITIONS, workload, expected: Expected::default() };
         let task = ground.task_at(contender.as_ref(), &loaded, at).await?;
         Ok(Self { task, contender: Arc::clone(contender), random: Random::new(seed), kills, server, sending })

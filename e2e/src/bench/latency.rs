@@ -6,22 +6,21 @@
 //! Not here: rejected events, which have no row.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use tokio::task::JoinHandle;
 
 use super::contender::tributary::Tributary;
 use super::contender::{Contender, Task};
 use super::ground::Ground;
 use super::percentile::percentile;
+use super::sending::{Feed, Sending};
 use super::server::DATABASE;
-use super::topic::{Loaded, PARTITIONS, Pace, Target, send};
+use super::topic::{Loaded, PARTITIONS};
 use super::workload::Workload;
-use super::workload::generator::{Expected, Fate, Generator};
+use super::workload::generator::{Expected, Fate};
 
 /// Pause between two looks at the table.
 const LOOK: Duration = Duration::from_millis(10);
@@ -115,10 +114,9 @@ async fn stream(
     let task = ground.task(contender, &loaded).await?;
     let mover = contender.start(&task).await?;
     let (begun, sent) = (Instant::now(), Sent::default());
-    let enough = Arc::new(AtomicBool::new(false));
-    let sending = sender(ground, &task, (rate, seed), (begun, Arc::clone(&sent), Arc::clone(&enough)));
-    let seen = watch(&task, (begun, each), sending, &enough).await;
-    enough.store(true, Ordering::Relaxed);
+    let mut sending = sender(ground, &task, (rate, seed), (begun, Arc::clone(&sent)));
+    let seen = watch(&task, (begun, each), &mut sending).await;
+    sending.stop();
     contender.stop(&task, mover).await?;
     ground.clear(&task).await?;
     ground.kafka.delete_topic(&task.loaded.topic).await?;
@@ -131,21 +129,15 @@ fn sender(
     ground: &Ground,
     task: &Task,
     (rate, seed): (Option<u64>, u64),
-    (begun, sent, enough): (Instant, Sent, Arc<AtomicBool>),
-) -> JoinHandle<Result<Expected>> {
-    let (kafka, topics) = (ground.kafka.clone(), [task.loaded.topic.clone()]);
-    tokio::task::spawn_blocking(move || {
-        let mut generator = Generator::new(&Workload::MAIN, seed)?;
-        let pace = Pace { events: u64::MAX, rate, enough: &enough };
-        let target =
-            Target { topics: &topics, partitions: PARTITIONS, compression: Workload::MAIN.compression };
-        let mut note = |fate: Fate| {
-            let moment = matches!(fate, Fate::Stored { .. }).then(|| begun.elapsed());
-            if let Ok(mut sent) = sent.lock() {
-                sent.push(moment);
-            }
-        };
-        send(&kafka, &target, &mut generator, (&pace, &mut note))
+    (begun, sent): (Instant, Sent),
+) -> Sending {
+    let Loaded { topic, partitions, workload, .. } = task.loaded.clone();
+    let feed = Feed { topics: vec![topic], partitions, workload, events: u64::MAX, rate, seed };
+    Sending::start(ground.kafka.clone(), feed, move |fate| {
+        let moment = matches!(fate, Fate::Stored { .. }).then(|| begun.elapsed());
+        if let Ok(mut sent) = sent.lock() {
+            sent.push(moment);
+        }
     })
 }
 
@@ -161,8 +153,7 @@ struct Look {
 async fn watch(
     task: &Task,
     (begun, each): (Instant, Duration),
-    mut sending: JoinHandle<Result<Expected>>,
-    enough: &AtomicBool,
+    sending: &mut Sending,
 ) -> Result<(Vec<Look>, Duration, Duration, u64)> {
     let (mut table, mut looks) = (Parts::default(), Vec::new());
     while looks.is_empty() {
@@ -174,27 +165,23 @@ async fn watch(
     let expected = loop {
         looks.extend(table.look(task, begun).await?);
         if before.is_none() && begun.elapsed() >= from {
-            before = Some(rows(task).await?);
+            before = Some(task.rows().await?);
         }
         if at_once.is_none() && begun.elapsed() >= from + each {
-            at_once = Some((begun.elapsed(), rows(task).await?));
-            enough.store(true, Ordering::Relaxed);
+            at_once = Some((begun.elapsed(), task.rows().await?));
+            sending.stop();
         }
-        if sending.is_finished() {
-            break (&mut sending).await.context("sending ended with a defect")??;
+        if sending.is_over() {
+            break sending.all().await?;
         }
     };
     let (ended, last) = (Instant::now(), at_once.context("sending ended too early")?);
-    while rows(task).await? < expected.rows {
+    while task.rows().await? < expected.rows {
         ensure!(ended.elapsed() < LAST, "rows are missing {} s after the last event", LAST.as_secs());
         looks.extend(table.look(task, begun).await?);
     }
     looks.extend(table.look(task, begun).await?);
     Ok((looks, from, last.0, last.1 - before.unwrap_or_default()))
-}
-
-async fn rows(task: &Task) -> Result<u64> {
-    task.clickhouse.number(&format!("SELECT count() AS n FROM {}", task.table)).await
 }
 
 /// The parts of the table that were looked at.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::growth::Step;
 use super::report::{OURS, Plan};
-use super::topic::PARTITIONS;
+use super::topic::{Loaded, PARTITIONS};
 use super::workload::Workload;
 use super::{Bench, Runner, growth, latency, streams};
 use crate::screen::thousands;
@@ -27,24 +28,22 @@ impl Bench {
     pub(super) async fn growth(&mut self) -> Result<()> {
         let Plan { other_events: events, other_rounds: rounds, .. } = self.report.plan;
         for family in growth::families() {
-            let mut here: Vec<Runner> = Vec::new();
+            let mut topics: Vec<Loaded> = Vec::new();
             for step in &family.steps {
-                let loaded =
-                    here.iter().map(|(_, loaded)| loaded).find(|loaded| loaded.partitions == step.partitions);
-                let loaded = match loaded {
-                    Some(loaded) => loaded.clone(),
-                    None => self.load((&Workload::MAIN, step.partitions), events).await?,
-                };
-                here.push((Arc::new(step.contender), loaded));
+                if topics.iter().all(|loaded| loaded.partitions != step.partitions) {
+                    topics.push(self.load((&Workload::MAIN, step.partitions), events).await?);
+                }
             }
+            let runner = |step: &Step| -> Option<Runner> {
+                let loaded = topics.iter().find(|loaded| loaded.partitions == step.partitions)?;
+                Some((Arc::new(step.contender), loaded.clone()))
+            };
+            let here: Vec<Runner> = family.steps.iter().filter_map(runner).collect();
             self.screen.step(family.title, "")?;
             let outcomes = self.rounds(&here, (rounds, family.title)).await?;
             self.report.growth.0.extend(outcomes);
-            let mut topics: Vec<String> = here.into_iter().map(|(_, loaded)| loaded.topic).collect();
-            topics.sort_unstable();
-            topics.dedup();
-            for topic in topics {
-                self.ground.kafka.delete_topic(&topic).await?;
+            for loaded in topics {
+                self.ground.kafka.delete_topic(&loaded.topic).await?;
             }
         }
         Ok(())

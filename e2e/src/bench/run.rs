@@ -177,7 +177,7 @@ impl Run<'_> {
                 0
             }
             Done::Counts(letters) => {
-                let rows = self.rows().await?;
+                let rows = self.task.rows().await?;
                 if rows >= expected.rows && self.letters(letters).await? >= expected.rejected {
                     return self.contender.has_done_the_rest(&self.task).await;
                 }
@@ -193,10 +193,6 @@ impl Run<'_> {
             bail!("nothing moved for {} s; {settled} of {wanted} rows are there", STANDSTILL.as_secs());
         }
         Ok(false)
-    }
-
-    async fn rows(&self) -> Result<u64> {
-        self.task.clickhouse.number(&format!("SELECT count() AS n FROM {}", self.task.table)).await
     }
 
     async fn letters(&self, letters: Letters) -> Result<u64> {

@@ -6,20 +6,18 @@
 //! Not here: what the operator asks of the apiserver, of Kafka and of ClickHouse for a stream.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use tokio::task::JoinHandle;
 
 use super::contender::tributary::Tributary;
 use super::contender::{Contender, Mover, Task};
 use super::ground::Ground;
-use super::topic::{Loaded, Pace, Target, send};
+use super::sending::{Feed, Sending};
+use super::topic::Loaded;
 use super::workload::Workload;
-use super::workload::generator::{Expected, Generator};
+use super::workload::generator::Expected;
 use crate::host;
 
 /// How long a stream may take to store its first row; a hundred start at once.
@@ -77,7 +75,6 @@ pub struct Extent {
 
 /// Partitions of a small stream.
 const PARTITIONS: i32 = 1;
-const SMALL: Tributary = Tributary::PLAIN;
 /// The client tells of each request; only for counting them, as telling costs CPU.
 const TALKATIVE: Tributary = Tributary {
     change: |config| drop(config.kafka.properties.insert("debug".to_owned(), "protocol".to_owned())),
@@ -88,12 +85,15 @@ const TALKATIVE: Tributary = Tributary {
 /// Measures all of it.
 pub async fn measure(ground: &mut Ground, extent: Extent) -> Result<Streams> {
     let one = Extent { n_streams: 1, rate: 0, ..extent };
-    let idle = Group::start(ground, &SMALL, (1, PARTITIONS), one).await?.read(ground).await?;
+    let idle = Group::start(ground, &Tributary::PLAIN, (1, PARTITIONS), one).await?.read(ground).await?;
     let requests = requests(ground, one).await?;
-    let apart =
-        Group::start(ground, &SMALL, (extent.n_streams, PARTITIONS), extent).await?.read(ground).await?;
+    let apart = Group::start(ground, &Tributary::PLAIN, (extent.n_streams, PARTITIONS), extent)
+        .await?
+        .read(ground)
+        .await?;
     let partitions = i32::try_from(extent.n_streams)?;
-    let together = Group::start(ground, &SMALL, (1, partitions), extent).await?.read(ground).await?;
+    let together =
+        Group::start(ground, &Tributary::PLAIN, (1, partitions), extent).await?.read(ground).await?;
     let Extent { n_streams, rate, each, .. } = extent;
     Ok(Streams { seconds: each.as_secs(), idle, requests, n_streams, rate, apart, together })
 }
@@ -130,8 +130,7 @@ fn sent_requests(log: &str) -> BTreeMap<String, u64> {
 struct Group {
     streams: Vec<Stream>,
     extent: Extent,
-    enough: Arc<AtomicBool>,
-    sending: JoinHandle<Result<Expected>>,
+    sending: Sending,
 }
 
 struct Stream {
@@ -157,8 +156,7 @@ impl Group {
             streams.push(Stream { task, mover });
         }
         let topics = streams.iter().map(|stream| stream.task.loaded.topic.clone()).collect();
-        let enough = Arc::new(AtomicBool::new(false));
-        let sending = sender(ground, (topics, partitions), (workload, extent), Arc::clone(&enough));
+        let sending = sender(ground, (topics, partitions), (workload, extent));
         let begun = Instant::now();
         for stream in &streams {
             let sql = format!("SELECT uniqExact(_partition) AS n FROM {}", stream.task.table);
@@ -168,7 +166,7 @@ impl Group {
             }
         }
         tokio::time::sleep(REST).await;
-        Ok(Self { streams, extent, enough, sending })
+        Ok(Self { streams, extent, sending })
     }
 
     /// Reads what a minute costs, and ends it all.
@@ -205,11 +203,10 @@ impl Group {
         })
     }
 
-    async fn end(self, ground: &mut Ground) -> Result<()> {
-        self.enough.store(true, Ordering::Relaxed);
-        self.sending.await.context("sending ended with a defect")??;
+    async fn end(mut self, ground: &mut Ground) -> Result<()> {
+        self.sending.end().await?;
         for Stream { task, mover } in self.streams {
-            SMALL.stop(&task, mover).await?;
+            Tributary::PLAIN.stop(&task, mover).await?;
             ground.clear(&task).await?;
             ground.kafka.delete_topic(&task.loaded.topic).await?;
         }
@@ -222,19 +219,14 @@ fn sender(
     ground: &Ground,
     (topics, partitions): (Vec<String>, i32),
     (workload, extent): (Workload, Extent),
-    enough: Arc<AtomicBool>,
-) -> JoinHandle<Result<Expected>> {
-    let kafka = ground.kafka.clone();
-    tokio::task::spawn_blocking(move || {
-        let mut generator = Generator::new(&workload, extent.seed)?;
-        let target = Target { topics: &topics, partitions, compression: workload.compression };
-        let n = topics.len() as u64 * u64::from(partitions.unsigned_abs());
-        let (events, rate) = match extent.rate {
-            0 => (n, None),
-            rate => (u64::MAX, Some(rate * extent.n_streams as u64)),
-        };
-        send(&kafka, &target, &mut generator, (&Pace { events, rate, enough: &enough }, &mut |_| {}))
-    })
+) -> Sending {
+    let n_partitions = topics.len() as u64 * u64::from(partitions.unsigned_abs());
+    let (events, rate) = match extent.rate {
+        0 => (n_partitions, None),
+        rate => (u64::MAX, Some(rate * extent.n_streams as u64)),
+    };
+    let feed = Feed { topics, partitions, workload, events, rate, seed: extent.seed };
+    Sending::start(ground.kafka.clone(), feed, |_| {})
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
     pub(super) fn close_due(&mut self, now: Instant) {
         let limits = self.intake.limits;
         let is_over = self.is_over();
-        let n_free = self.away_at_once().saturating_sub(self.n_away());
+        let n_free = self.n_free(is_over);
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.
             let is_next =
@@ -156,13 +156,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
-    /// Tries that may be under way. With more kept than may be kept, large batches are worth more than early ones.
-    fn away_at_once(&self) -> usize {
-        if self.is_over() { AWAY_AT_ONCE_UNDER_LOAD } else { AWAY_AT_ONCE }
-    }
-
-    fn n_away(&mut self) -> usize {
-        self.intake.all().filter(|partition| partition.flight.as_ref().is_some_and(Flight::is_away)).count()
+    /// Tries that may be begun. With more kept than may be kept, large batches are worth more than early ones.
+    fn n_free(&mut self, is_over: bool) -> usize {
+        let at_once = if is_over { AWAY_AT_ONCE_UNDER_LOAD } else { AWAY_AT_ONCE };
+        let is_away = |partition: &&mut Partition| partition.flight.as_ref().is_some_and(Flight::is_away);
+        at_once.saturating_sub(self.intake.all().filter(is_away).count())
     }
 
     /// Commits the intents of the batches that are next, and starts a try for each.
@@ -171,7 +169,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         if self.commit_after.is_some_and(|after| now < after) {
             return;
         }
-        let n_free = self.away_at_once().saturating_sub(self.n_away());
+        let n_free = self.n_free(self.is_over());
         let mut due: Vec<(Instant, i32)> = self
             .intake
             .all()

@@ -6,7 +6,6 @@
 //! A letter may be delivered twice when the process dies between delivery and acknowledgement; the position tells.
 //! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,10 +115,10 @@ impl DeadLetterProducer {
         for (place, letter) in letters.iter().enumerate() {
             self.send(producer, (letter, round.receipt(place)), cut).await;
         }
-        let failures = round.failures().await;
-        let places: HashSet<usize> = failures.iter().map(|(place, _)| *place).collect();
-        let left = letters.into_iter().enumerate().filter(|(place, _)| places.contains(place));
-        (left.map(|(_, letter)| letter).collect(), failures.into_iter().next_back().map(|(_, error)| error))
+        let mut failures = round.failures().await;
+        let has_failed = |place: &usize| failures.binary_search_by_key(place, |(place, _)| *place).is_ok();
+        let left = letters.into_iter().enumerate().filter(|(place, _)| has_failed(place));
+        (left.map(|(_, letter)| letter).collect(), failures.pop().map(|(_, error)| error))
     }
 
     fn failed(&self, error: KafkaError) -> SinkError {

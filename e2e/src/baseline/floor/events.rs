@@ -44,6 +44,16 @@ macro_rules! events {
     )*};
 }
 
+/// Writes a small event and a large one, which has the small one's fields and more.
+macro_rules! sizes {
+    ($small:ident, $large:ident { $($field:tt)* } more { $($more:tt)* }) => {
+        events! {
+            $small { $($field)* }
+            $large { $($field)* $($more)* }
+        }
+    };
+}
+
 events! {
     User {
         id: &'a str,
@@ -100,102 +110,70 @@ events! {
         lines: Option<u16>,
         skus: [i32; 3],
     }
-
-    SmallFlat {
-        event: Choice<'a>,
-        event_id: &'a str,
-        event_time: Moment<'a>,
-        user_id: &'a str,
-        user_session: Id<'a>,
-        order_id: &'a str,
-        order_amount: Decimal,
-        order_currency: Choice<'a>,
-        order_quantity: u16,
-        device_platform: Choice<'a>,
-        device_version: Option<&'a str>,
-        device_model: Option<&'a str>,
-        device_os: Option<&'a str>,
-        page_url: Option<&'a str>,
-        page_score: Option<f64>,
-        sent_at: Option<Moment<'a>>,
-        is_gift: Option<bool>,
-        items: [i32; 3],
-    }
-
-    SmallNested {
-        event: Choice<'a>,
-        event_id: &'a str,
-        event_time: Moment<'a>,
-        user: User<'a>,
-        order: Order<'a>,
-        device: Device<'a>,
-        page: Page<'a>,
-        sent_at: Option<Moment<'a>>,
-        is_gift: Option<bool>,
-        items: [i32; 3],
-    }
-
-    LargeFlat {
-        event: Choice<'a>,
-        event_id: &'a str,
-        event_time: Moment<'a>,
-        user_id: &'a str,
-        user_session: Id<'a>,
-        order_id: &'a str,
-        order_amount: Decimal,
-        order_currency: Choice<'a>,
-        order_quantity: u16,
-        device_platform: Choice<'a>,
-        device_version: Option<&'a str>,
-        device_model: Option<&'a str>,
-        device_os: Option<&'a str>,
-        page_url: Option<&'a str>,
-        page_score: Option<f64>,
-        sent_at: Option<Moment<'a>>,
-        is_gift: Option<bool>,
-        items: [i32; 3],
-        network_carrier: Option<&'a str>,
-        network_kind: Choice<'a>,
-        network_latency: Option<u32>,
-        network_is_roaming: Option<bool>,
-        place_country: Choice<'a>,
-        place_region: Option<&'a str>,
-        place_city: Option<&'a str>,
-        place_latitude: Option<f64>,
-        place_longitude: Option<f64>,
-        place_zone: Option<&'a str>,
-        campaign_id: &'a str,
-        campaign_source: Option<&'a str>,
-        campaign_medium: Choice<'a>,
-        campaign_landing: Option<&'a str>,
-        campaign_clicked_at: Option<Moment<'a>>,
-        cart_id: Id<'a>,
-        cart_total: Decimal,
-        cart_discount: Option<Decimal>,
-        cart_lines: Option<u16>,
-        cart_skus: [i32; 3],
-        referrer: Option<&'a str>,
-        agent: Option<&'a str>,
-        retries: Option<u8>,
-    }
-
-    LargeNested {
-        event: Choice<'a>,
-        event_id: &'a str,
-        event_time: Moment<'a>,
-        user: User<'a>,
-        order: Order<'a>,
-        device: Device<'a>,
-        page: Page<'a>,
-        sent_at: Option<Moment<'a>>,
-        is_gift: Option<bool>,
-        items: [i32; 3],
-        network: Network<'a>,
-        place: Place<'a>,
-        campaign: Campaign<'a>,
-        cart: Cart<'a>,
-        referrer: Option<&'a str>,
-        agent: Option<&'a str>,
-        retries: Option<u8>,
-    }
 }
+
+sizes! { SmallFlat, LargeFlat {
+    event: Choice<'a>,
+    event_id: &'a str,
+    event_time: Moment<'a>,
+    user_id: &'a str,
+    user_session: Id<'a>,
+    order_id: &'a str,
+    order_amount: Decimal,
+    order_currency: Choice<'a>,
+    order_quantity: u16,
+    device_platform: Choice<'a>,
+    device_version: Option<&'a str>,
+    device_model: Option<&'a str>,
+    device_os: Option<&'a str>,
+    page_url: Option<&'a str>,
+    page_score: Option<f64>,
+    sent_at: Option<Moment<'a>>,
+    is_gift: Option<bool>,
+    items: [i32; 3],
+} more {
+    network_carrier: Option<&'a str>,
+    network_kind: Choice<'a>,
+    network_latency: Option<u32>,
+    network_is_roaming: Option<bool>,
+    place_country: Choice<'a>,
+    place_region: Option<&'a str>,
+    place_city: Option<&'a str>,
+    place_latitude: Option<f64>,
+    place_longitude: Option<f64>,
+    place_zone: Option<&'a str>,
+    campaign_id: &'a str,
+    campaign_source: Option<&'a str>,
+    campaign_medium: Choice<'a>,
+    campaign_landing: Option<&'a str>,
+    campaign_clicked_at: Option<Moment<'a>>,
+    cart_id: Id<'a>,
+    cart_total: Decimal,
+    cart_discount: Option<Decimal>,
+    cart_lines: Option<u16>,
+    cart_skus: [i32; 3],
+    referrer: Option<&'a str>,
+    agent: Option<&'a str>,
+    retries: Option<u8>,
+} }
+
+sizes! { SmallNested, LargeNested {
+    event: Choice<'a>,
+    event_id: &'a str,
+    event_time: Moment<'a>,
+    user: User<'a>,
+    order: Order<'a>,
+    device: Device<'a>,
+    page: Page<'a>,
+    sent_at: Option<Moment<'a>>,
+    is_gift: Option<bool>,
+    items: [i32; 3],
+} more {
+    network: Network<'a>,
+    place: Place<'a>,
+    campaign: Campaign<'a>,
+    cart: Cart<'a>,
+    referrer: Option<&'a str>,
+    agent: Option<&'a str>,
+    retries: Option<u8>,
+} }
