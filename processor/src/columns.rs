@@ -5,6 +5,7 @@
 //! Not here: compression, statements, sending.
 
 pub(crate) mod buffer;
+mod chunks;
 pub(crate) mod dictionary;
 #[cfg(test)]
 pub(crate) mod read;
@@ -40,10 +41,10 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Starts without rows, with room for as many; room is an address until something is written there.
-    pub(crate) fn new(columns: &[Column], n_rows: usize) -> Self {
+    /// Starts without rows.
+    pub(crate) fn new(columns: &[Column]) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        let buffers: Vec<_> = columns.iter().map(|column| Buffer::new(column, n_rows)).collect();
+        let buffers: Vec<_> = columns.iter().map(Buffer::new).collect();
         let row_bytes = buffers.iter().map(Buffer::missing_bytes).sum();
         Self { buffers, n_rows: 0, n_bytes: 0, row_bytes, scratch: Vec::new() }
     }
@@ -98,8 +99,8 @@ impl Rows {
         let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         match piece.checked_sub(1).map(|column| self.buffers.get(column)) {
             None => {
-                write_length(self.buffers.len(), out);
-                write_length(rows.len(), out);
+                write_length(self.buffers.len(), |byte| out.push(byte));
+                write_length(rows.len(), |byte| out.push(byte));
             }
             Some(Some(buffer)) => buffer.encode(rows, out),
             Some(None) => {}

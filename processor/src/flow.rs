@@ -188,9 +188,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
         if numbers.is_empty() || now < self.lag_at {
             return;
         }
-        if self.intake.n_bytes() == 0 {
-            self.intake.forget_buffers();
-        }
         self.lag_at = now + LAG_EVERY / u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         self.lag_next = (self.lag_next + 1) % numbers.len();
         let number = numbers[self.lag_next];

@@ -120,10 +120,10 @@ impl Line {
         &self.columns
     }
 
-    /// Returns buffers for one batch, with room for some rows.
+    /// Returns buffers for one batch.
     #[must_use]
-    pub fn rows(&self, n_rows: usize) -> Rows {
-        Rows::new(&self.columns, n_rows)
+    pub fn rows(&self) -> Rows {
+        Rows::new(&self.columns)
     }
 
     /// Takes a record all the way; a record that is rejected or filtered leaves the rows as they were.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crds::columns::{Column, ColumnType, ScalarType};
 
+use super::chunks::Chunks;
 use super::dictionary::Dictionary;
 
 /// Version of the JSON column's serialization that takes each value as one string.
@@ -15,9 +16,6 @@ const JSON_AS_STRING: u64 = 1;
 
 /// Version of the dictionary's serialization.
 const DICTIONARY_VERSION: u64 = 1;
-
-/// Bytes of a text, for the room that is made for many; longer ones grow it.
-const USUAL_TEXT: usize = 24;
 
 /// JSON without a member, as a string of the Native format.
 const EMPTY_OBJECT: &[u8] = b"\x02{}";
@@ -27,17 +25,17 @@ enum Store {
     /// Values of one width.
     Fixed {
         width: usize,
-        bytes: Vec<u8>,
+        bytes: Chunks<u8>,
     },
     /// Strings, each after its length; a missing one is `missing`.
     Text {
-        bytes: Vec<u8>,
+        bytes: Chunks<u8>,
         missing: &'static [u8],
     },
     Dictionary(Dictionary),
     /// Arrays: where each ends, counted in elements.
     List {
-        ends: Vec<u64>,
+        ends: Chunks<u64>,
         elements: Box<Self>,
     },
 }
@@ -49,34 +47,33 @@ pub(crate) struct Buffer {
     header: Vec<u8>,
     store: Store,
     /// One byte a row, 1 for NULL; only in Nullable columns.
-    nulls: Option<Vec<u8>>,
+    nulls: Option<Chunks<u8>>,
     n_rows: usize,
 }
 
 impl Buffer {
-    /// Starts an empty column with room for some rows.
-    pub(crate) fn new(column: &Column, n_rows: usize) -> Self {
+    /// Starts an empty column.
+    pub(crate) fn new(column: &Column) -> Self {
         let mut header = Vec::new();
         write_string(column.name.as_bytes(), &mut header);
         write_string(column.column_type.to_string().as_bytes(), &mut header);
         let mut nulls = None;
         let store = match column.column_type {
-            ColumnType::Plain(scalar) => Store::of_scalar(scalar, n_rows),
+            ColumnType::Plain(scalar) => Store::of_scalar(scalar),
             ColumnType::Nullable(scalar) => {
-                nulls = Some(Vec::with_capacity(n_rows));
-                Store::of_scalar(scalar, n_rows)
+                nulls = Some(Chunks::new());
+                Store::of_scalar(scalar)
             }
             ColumnType::LowCardinality | ColumnType::LowCardinalityNullable => {
                 header.extend_from_slice(&DICTIONARY_VERSION.to_le_bytes());
                 Store::Dictionary(Dictionary::new(column.column_type == ColumnType::LowCardinalityNullable))
             }
-            ColumnType::Array(scalar) => Store::List {
-                ends: Vec::with_capacity(n_rows),
-                elements: Box::new(Store::of_scalar(scalar, n_rows)),
-            },
+            ColumnType::Array(scalar) => {
+                Store::List { ends: Chunks::new(), elements: Box::new(Store::of_scalar(scalar)) }
+            }
             ColumnType::Json => {
                 header.extend_from_slice(&JSON_AS_STRING.to_le_bytes());
-                Store::Text { bytes: Vec::with_capacity(n_rows * EMPTY_OBJECT.len()), missing: EMPTY_OBJECT }
+                Store::Text { bytes: Chunks::new(), missing: EMPTY_OBJECT }
             }
         };
         Self { header, store, nulls, n_rows: 0 }
@@ -112,7 +109,7 @@ impl Buffer {
     fn add_missing(&mut self, n_rows: usize) {
         self.store.pad(n_rows - self.n_rows);
         if let Some(nulls) = &mut self.nulls {
-            nulls.resize(n_rows, 1);
+            nulls.repeat(1, n_rows - self.n_rows);
         }
         self.n_rows = n_rows;
     }
@@ -148,7 +145,7 @@ impl Buffer {
     /// Adds a row: an array of the last `n_elements` elements.
     pub(crate) fn end_list(&mut self, n_elements: usize) {
         if let Store::List { ends, .. } = &mut self.store {
-            ends.push(ends.last().copied().unwrap_or(0) + n_elements as u64);
+            ends.push(ends.last().unwrap_or(0) + n_elements as u64);
         }
         self.end_row();
     }
@@ -164,7 +161,7 @@ impl Buffer {
     /// Bytes of one row of a type with one width.
     pub(crate) fn fixed_row<const N: usize>(&self, row: usize) -> Option<[u8; N]> {
         match &self.store {
-            Store::Fixed { bytes, .. } => bytes.get(row * N..)?.first_chunk::<N>().copied(),
+            Store::Fixed { bytes, .. } => bytes.joined(row * N..(row + 1) * N).first_chunk::<N>().copied(),
             Store::Text { .. } | Store::Dictionary(_) | Store::List { .. } => None,
         }
     }
@@ -175,7 +172,7 @@ impl Buffer {
         let there = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         let n_missing = rows.len() - there.len();
         if let Some(nulls) = &self.nulls {
-            out.extend_from_slice(&nulls[there.clone()]);
+            nulls.each(there.clone(), |nulls| out.extend_from_slice(nulls));
             out.resize(out.len() + n_missing, 1);
         }
         let is_all = there == (0..self.n_rows);
@@ -184,11 +181,9 @@ impl Buffer {
 }
 
 impl Store {
-    fn of_scalar(scalar: ScalarType, n_rows: usize) -> Self {
+    fn of_scalar(scalar: ScalarType) -> Self {
         let width = match scalar {
-            ScalarType::String => {
-                return Self::Text { bytes: Vec::with_capacity(n_rows * USUAL_TEXT), missing: &[0] };
-            }
+            ScalarType::String => return Self::Text { bytes: Chunks::new(), missing: &[0] },
             ScalarType::Bool | ScalarType::Int8 | ScalarType::UInt8 => 1,
             ScalarType::Int16 | ScalarType::UInt16 | ScalarType::Date => 2,
             ScalarType::Int32 | ScalarType::UInt32 | ScalarType::Float32 | ScalarType::DateTime => 4,
@@ -197,7 +192,7 @@ impl Store {
             ScalarType::Decimal { precision: 10..=18, .. } => 8,
             ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
         };
-        Self::Fixed { width, bytes: Vec::with_capacity(n_rows * width) }
+        Self::Fixed { width, bytes: Chunks::new() }
     }
 
     fn missing_bytes(&self) -> usize {
@@ -222,10 +217,11 @@ impl Store {
 
     fn pad(&mut self, n_rows: usize) {
         match self {
-            Self::Fixed { width, bytes } => bytes.resize(bytes.len() + n_rows * *width, 0),
-            Self::Text { bytes, missing } => write_repeated(missing, n_rows, bytes),
+            Self::Fixed { width, bytes } => bytes.repeat(0, n_rows * *width),
+            Self::Text { bytes, missing: [byte] } => bytes.repeat(*byte, n_rows),
+            Self::Text { bytes, missing } => (0..n_rows).for_each(|_| bytes.extend(missing)),
             Self::Dictionary(dictionary) => dictionary.pad(n_rows),
-            Self::List { ends, .. } => ends.resize(ends.len() + n_rows, ends.last().copied().unwrap_or(0)),
+            Self::List { ends, .. } => ends.repeat(ends.last().unwrap_or(0), n_rows),
         }
     }
 
@@ -233,14 +229,17 @@ impl Store {
     fn push_fixed<const N: usize>(&mut self, value: [u8; N]) {
         if let Self::Fixed { width, bytes } = self {
             debug_assert_eq!(*width, N);
-            bytes.extend_from_slice(&value);
+            bytes.extend(&value);
         }
     }
 
     #[inline]
     fn push_text(&mut self, text: &[u8]) {
         match self {
-            Self::Text { bytes, .. } => write_string(text, bytes),
+            Self::Text { bytes, .. } => {
+                write_length(text.len(), |byte| bytes.push(byte));
+                bytes.extend(text);
+            }
             Self::Dictionary(dictionary) => dictionary.push(text),
             Self::Fixed { .. } | Self::List { .. } => debug_assert!(false, "text for a column of numbers"),
         }
@@ -249,25 +248,29 @@ impl Store {
     fn encode(&self, rows: Range<usize>, is_all: bool, n_missing: usize, out: &mut Vec<u8>) {
         match self {
             Self::Fixed { width, bytes } => {
-                out.extend_from_slice(&bytes[rows.start * width..rows.end * width]);
+                bytes.each(rows.start * width..rows.end * width, |bytes| out.extend_from_slice(bytes));
                 out.resize(out.len() + n_missing * width, 0);
             }
             // All rows is the rule; only a refused batch is cut, and where its strings end is looked for.
             Self::Text { bytes, missing } if is_all => {
-                out.extend_from_slice(bytes);
+                bytes.each(0..usize::MAX, |bytes| out.extend_from_slice(bytes));
                 write_repeated(missing, n_missing, out);
             }
             Self::Text { bytes, missing } => {
-                let start = after_strings(bytes, 0, rows.start);
-                let end = after_strings(bytes, start, rows.len());
+                let bytes = bytes.joined(0..bytes.len());
+                let start = after_strings(&bytes, 0, rows.start);
+                let end = after_strings(&bytes, start, rows.len());
                 out.extend_from_slice(&bytes[start..end]);
                 write_repeated(missing, n_missing, out);
             }
             Self::Dictionary(dictionary) => dictionary.encode(rows, n_missing, out),
             Self::List { ends, elements } => {
-                let first = if rows.start == 0 { 0 } else { ends[rows.start - 1] };
-                let last = if rows.is_empty() { first } else { ends[rows.end - 1] };
-                ends[rows].iter().for_each(|end| out.extend_from_slice(&(end - first).to_le_bytes()));
+                let end_of = |row: usize| row.checked_sub(1).and_then(|last| ends.get(last)).unwrap_or(0);
+                let first = end_of(rows.start);
+                let last = if rows.is_empty() { first } else { end_of(rows.end) };
+                ends.each(rows, |ends| {
+                    ends.iter().for_each(|end| out.extend_from_slice(&(end - first).to_le_bytes()));
+                });
                 (0..n_missing).for_each(|_| out.extend_from_slice(&(last - first).to_le_bytes()));
                 elements.encode(first as usize..last as usize, is_all, 0, out);
             }
@@ -306,19 +309,19 @@ fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
     (length, at)
 }
 
-/// Appends a number in the variable width of the Native format.
+/// Writes a number in the variable width of the Native format, byte by byte.
 #[inline]
-pub(crate) fn write_length(mut length: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_length(mut length: usize, mut write: impl FnMut(u8)) {
     while length >= 0x80 {
-        out.push(length as u8 | 0x80);
+        write(length as u8 | 0x80);
         length >>= 7;
     }
-    out.push(length as u8);
+    write(length as u8);
 }
 
 /// Appends a string of the Native format.
 #[inline]
 pub(crate) fn write_string(text: &[u8], out: &mut Vec<u8>) {
-    write_length(text.len(), out);
+    write_length(text.len(), |byte| out.push(byte));
     out.extend_from_slice(text);
 }

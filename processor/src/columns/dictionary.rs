@@ -10,6 +10,7 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::buffer::write_string;
+use super::chunks::Chunks;
 
 /// Flags of a Native block: the keys follow (`HasAdditionalKeys`), and they are all there is (`NeedUpdateDictionary`).
 const FLAGS: u64 = 0x600;
@@ -25,7 +26,7 @@ pub(crate) struct Dictionary {
     /// Finds the index of a key.
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    indexes: Vec<u32>,
+    indexes: Chunks<u32>,
 }
 
 impl Dictionary {
@@ -37,7 +38,7 @@ impl Dictionary {
             places: Vec::new(),
             table: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            indexes: Vec::new(),
+            indexes: Chunks::new(),
         };
         dictionary.clear();
         dictionary
@@ -62,7 +63,7 @@ impl Dictionary {
     #[inline]
     pub(crate) fn push(&mut self, text: &[u8]) {
         // Most rows repeat the row before.
-        if let Some(last) = self.indexes.last().copied()
+        if let Some(last) = self.indexes.last()
             && (last != 0 || !self.nullable)
             && self.key(last) == text
         {
@@ -77,7 +78,7 @@ impl Dictionary {
 
     /// Adds rows without a value.
     pub(crate) fn pad(&mut self, n_rows: usize) {
-        self.indexes.resize(self.indexes.len() + n_rows, 0);
+        self.indexes.repeat(0, n_rows);
     }
 
     fn key(&self, index: u32) -> &[u8] {
@@ -115,12 +116,11 @@ impl Dictionary {
         out.extend_from_slice(&(n_keys as u64).to_le_bytes());
         out.extend_from_slice(&self.keys);
         out.extend_from_slice(&(n_rows as u64).to_le_bytes());
-        let indexes = &self.indexes[rows];
-        match width {
+        self.indexes.each(rows, |indexes| match width {
             0 => out.extend(indexes.iter().map(|index| *index as u8)),
             1 => indexes.iter().for_each(|index| out.extend_from_slice(&(*index as u16).to_le_bytes())),
             _ => indexes.iter().for_each(|index| out.extend_from_slice(&index.to_le_bytes())),
-        }
+        });
         out.resize(out.len() + (n_missing << width), 0);
     }
 }

@@ -23,8 +23,6 @@ use crate::record::Rejected;
 use crate::source::{Change, Message, Reader};
 
 const TRIES: usize = 3;
-/// Buffers kept for the next batches. To give memory back and take it again at each batch costs a tenth of the CPU an event.
-const KEPT_BUFFERS: usize = 4;
 
 /// All that the reading thread needs to take a record.
 pub(super) struct Intake {
@@ -38,9 +36,6 @@ pub(super) struct Intake {
     pub(super) bulk_bytes: usize,
     pub(super) is_draining: bool,
     taker: Taker,
-    buffers: Vec<Rows>,
-    /// Rows of the batch that was settled last: the next one is made with room for as many.
-    usual_rows: usize,
 }
 
 /// The line, and how to make it anew after a panic.
@@ -79,8 +74,6 @@ impl Intake {
                 #[cfg(test)]
                 trap: None,
             },
-            buffers: Vec::new(),
-            usual_rows: 0,
         })
     }
 
@@ -109,22 +102,8 @@ impl Intake {
     }
 
     /// Returns empty buffers.
-    pub(super) fn buffer(&mut self) -> Rows {
-        self.buffers.pop().unwrap_or_else(|| self.taker.line.rows(self.usual_rows))
-    }
-
-    /// Gives the memory of unused buffers back.
-    pub(super) fn forget_buffers(&mut self) {
-        self.buffers = Vec::new();
-    }
-
-    /// Takes buffers back.
-    pub(super) fn recycle(&mut self, mut rows: Rows) {
-        self.usual_rows = rows.n_rows();
-        if self.buffers.len() < KEPT_BUFFERS {
-            rows.clear();
-            self.buffers.push(rows);
-        }
+    pub(super) fn buffer(&self) -> Rows {
+        self.taker.line.rows()
     }
 
     /// Takes one record into its partition's batch.
@@ -147,13 +126,13 @@ impl Intake {
         };
         let replay = partition.replay.map(|replay| replay.range);
         if replay.is_some_and(|range| position.offset > range.last) {
-            let empty = self.buffers.pop().unwrap_or_else(|| self.taker.line.rows(self.usual_rows));
+            let empty = self.taker.line.rows();
             partition.close_replay(empty, self.now);
         }
         let batch = match &mut partition.filling {
             Some(batch) => batch,
             None => {
-                let rows = self.buffers.pop().unwrap_or_else(|| self.taker.line.rows(self.usual_rows));
+                let rows = self.taker.line.rows();
                 partition.filling.insert(Batch::open(position.offset, rows, self.now))
             }
         };
@@ -166,7 +145,7 @@ impl Intake {
         match &partition.replay {
             // Whatever its size: the token stands for exactly this range.
             Some(replay) if position.offset == replay.range.last => {
-                let empty = self.taker.line.rows(self.usual_rows);
+                let empty = self.taker.line.rows();
                 partition.close_replay(empty, self.now);
             }
             Some(_) => {}

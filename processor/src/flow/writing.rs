@@ -41,7 +41,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
         let is_ours =
             self.intake.partition(job.partition).is_some_and(|partition| partition.assignment == assignment);
         if !is_ours {
-            self.intake.recycle(job.batch.rows);
             return;
         }
         let until = match end {
@@ -86,7 +85,6 @@ impl<S: Source, W: Writer> Flow<S, W> {
         self.metrics.settled(&tally, Some((rows.n_bytes(), inserting)));
         self.health.settled(&tally);
         self.health.wrote();
-        self.intake.recycle(rows);
         if let Some(partition) = self.intake.partition(number) {
             partition.flight = None;
             partition.settled = Some(range.next());
