@@ -11,7 +11,7 @@ use crate::event_schema::check::Judged;
 use crate::status::{Conditions, Standing, Truth};
 
 /// Builds the status.
-pub(super) fn status(
+pub fn status(
     schema: &EventSchema,
     judged: &Judged,
     used_by: i32,

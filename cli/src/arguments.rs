@@ -1,0 +1,77 @@
+//! The command line.
+//!
+//! In: what a person typed. Out: [`Arguments`]; `--help` and `docs/reference/cli.md` are made from the same words.
+//! Not here: what a command does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// Says what EventSchemas, AnalyticsPipelines and ForwardingRules mean before they are applied. Needs no cluster.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "kubectl-tributary", bin_name = "kubectl tributary", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Checks objects as the apiserver and the operator would.
+    ///
+    /// Every check is made: structure and unknown fields, the rules of the CRDs, schemas with their rules and patterns, and what
+    /// the objects say of each other. Objects are taken in the order of the files, as `kubectl apply` takes them: an object that
+    /// comes twice is a change of the first. Secrets are looked at where they stand among the files.
+    /// What only a cluster knows is taken to be right: Secrets and topics that the files do not show, and who came first.
+    #[command(after_help = exit::LINT)]
+    Lint(LintArguments),
+}
+
+/// Which objects.
+#[derive(Debug, Clone, Args)]
+pub struct Manifests {
+    /// A file or a folder of YAML or JSON, or `-` for standard input; repeat for more. Of a folder, the files ending in
+    /// `.yaml`, `.yml` and `.json` are taken, in the order of their names. Objects of other kinds are skipped.
+    #[arg(short = 'f', long = "filename", required = true, value_name = "PATH")]
+    pub filename: Vec<PathBuf>,
+    /// Takes the folders within the folders too.
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// Takes `http` addresses of ForwardingRules for allowed, as the Helm value `forwarding.allowHttp` does.
+    #[arg(long)]
+    pub forwarding_allow_http: bool,
+    /// A private network that ForwardingRules may reach, in CIDR form, as the Helm value `forwarding.allowedNetworks` says; repeat for more.
+    #[arg(long = "forwarding-allowed-network", value_name = "NETWORK")]
+    pub forwarding_allowed_networks: Vec<String>,
+}
+
+/// Arguments of `lint`.
+#[derive(Debug, Clone, Args)]
+pub struct LintArguments {
+    /// Which objects.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Form of the findings.
+    #[arg(long, default_value = "human", value_enum)]
+    pub format: LintFormat,
+}
+
+/// Form of the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// A line a finding, for people and editors.
+    Human,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+}

@@ -1,0 +1,37 @@
+//! Exit codes: how a command ended, for scripts.
+//!
+//! In: nothing. Out: the codes, and the text that `--help` and the reference show.
+//! Not here: which command ends how; each says so in its own help.
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing is wrong.
+    Clean,
+    /// Something is wrong with what was given.
+    Findings,
+    /// The command could not run.
+    NotRun,
+    /// The change breaks something that is there.
+    Breaking,
+}
+
+impl Exit {
+    /// Returns the code of the process.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Findings => 1,
+            Self::NotRun => 2,
+            Self::Breaking => 3,
+        }
+    }
+}
+
+/// The codes of `lint`.
+pub const LINT: &str = "\
+Exit codes:
+  0  nothing is wrong
+  1  something is wrong; every finding is printed
+  2  it could not run: a file cannot be read, an argument is wrong";
