@@ -29,6 +29,13 @@ pub enum Command {
     /// What only a cluster knows is taken to be right: Secrets and topics that the files do not show, and who came first.
     #[command(after_help = exit::LINT)]
     Lint(LintArguments),
+    /// Runs sample events through schemas and rules, as a processor would.
+    ///
+    /// Prints a JSON object for each event: its row; or the reason, the field and the rule that it broke; and what would be forwarded
+    /// and where. The objects must lint clean. Where the files hold no Secret, hashes are made with a key of this program.
+    /// Every event counts as received at 2026-01-01T00:00:00Z.
+    #[command(after_help = exit::TEST)]
+    Test(TestArguments),
 }
 
 /// Which objects.
@@ -61,6 +68,29 @@ pub struct LintArguments {
     /// Form of the findings.
     #[arg(long, default_value = "human", value_enum)]
     pub format: LintFormat,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArguments {
+    /// Which objects.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// The events: JSON, one a line; `-` for standard input.
+    #[arg(value_name = "EVENTS")]
+    pub events: PathBuf,
+    /// The AnalyticsPipeline that takes the events, where the files hold several: its name, or `namespace/name`.
+    #[arg(short, long)]
+    pub pipeline: Option<String>,
+    /// A file with what is expected; the difference is printed.
+    #[arg(long, value_name = "GOLDEN")]
+    pub expect: Option<PathBuf>,
+    /// Writes that file instead of comparing.
+    #[arg(long, requires = "expect")]
+    pub update: bool,
+    /// Shows `received_at`, `_topic`, `_partition` and `_offset` of rows too.
+    #[arg(long)]
+    pub all_columns: bool,
 }
 
 /// Form of the findings.

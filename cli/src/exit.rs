@@ -35,3 +35,10 @@ Exit codes:
   0  nothing is wrong
   1  something is wrong; every finding is printed
   2  it could not run: a file cannot be read, an argument is wrong";
+
+/// The codes of `test`.
+pub const TEST: &str = "\
+Exit codes:
+  0  the events were run and, with --expect, everything is as expected
+  1  something differs from what is expected, or something is wrong with the objects
+  2  it could not run: a file cannot be read, no pipeline can be chosen";

@@ -80,8 +80,8 @@ impl fmt::Display for Finding {
             write!(formatter, "{object}: ")?;
         }
         write!(formatter, "{reason}: ")?;
-        // Many messages begin with the field themselves.
-        if !field.is_empty() && !message.contains('`') {
+        // Many messages name the field themselves.
+        if !field.is_empty() && !message.contains(['`', '"']) {
             write!(formatter, "`{field}`: ")?;
         }
         formatter.write_str(message)

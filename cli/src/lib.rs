@@ -20,6 +20,7 @@ pub mod finding;
 pub mod world;
 
 pub mod lint;
+pub mod trial;
 
 use std::io::{Read, Write};
 
@@ -33,6 +34,7 @@ use exit::Exit;
 pub fn run(arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> anyhow::Result<Exit> {
     match &arguments.command {
         Command::Lint(lint) => lint::run(lint, input, out),
+        Command::Test(test) => trial::run(test, input, out),
     }
 }
 
@@ -40,3 +42,5 @@ pub fn run(arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> 
 mod cases;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod samples;

@@ -4,7 +4,7 @@
 //! Not here: what a change does to what is there; that is `plan --against`.
 
 mod github;
-mod human;
+pub(crate) mod human;
 mod sarif;
 
 use std::io::{Read, Write};

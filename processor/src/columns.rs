@@ -6,8 +6,8 @@
 
 pub(crate) mod buffer;
 pub(crate) mod dictionary;
-#[cfg(test)]
-pub(crate) mod read;
+#[cfg(any(test, feature = "read"))]
+pub mod read;
 
 use std::ops::Range;
 

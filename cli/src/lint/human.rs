@@ -4,14 +4,20 @@
 
 use std::fmt::Write;
 
+use crds::conditions::Reason;
+
 use super::Linted;
 
 /// Writes findings for people.
-pub(super) fn text(linted: &Linted) -> String {
+pub(crate) fn text(linted: &Linted) -> String {
     let Linted { findings, n_objects, n_skipped } = linted;
     let mut text = String::new();
     for finding in findings {
-        push(&mut text, format_args!("{finding}\n    {}\n", finding.remedy));
+        push(&mut text, format_args!("{finding}\n"));
+        // A message about a spec says itself what to change.
+        if finding.reason != Reason::SpecInvalid {
+            push(&mut text, format_args!("    {}\n", finding.remedy));
+        }
     }
     let found = counted(findings.len(), "finding");
     push(&mut text, format_args!("{}, {found}", counted(*n_objects, "object")));

@@ -99,8 +99,9 @@ impl Judge {
 
 fn unknown_field(path: &str, name: &str, known: &[&str]) -> Refusal {
     let dot = if path.is_empty() { "" } else { "." };
-    let message = format!("unknown field `{name}`; the fields here are {}", known.join(", "));
-    Refusal { path: format!("{path}{dot}{name}"), message }
+    let path = format!("{path}{dot}{name}");
+    let message = format!("unknown field \"{path}\"; the fields here are {}", known.join(", "));
+    Refusal { path, message }
 }
 
 /// Returns the fields that may stand at a place.
