@@ -36,6 +36,13 @@ pub enum Command {
     /// Every event counts as received at 2026-01-01T00:00:00Z.
     #[command(after_help = exit::TEST)]
     Test(TestArguments),
+    /// Shows what applying objects would do: statements of ClickHouse, topics, Kubernetes objects.
+    ///
+    /// Without --against, all that is made where nothing is. With it, the steps from the objects of another folder to these: what
+    /// is added, changed and deleted; a change that would be refused is told with its reason and remedy, and nothing of it is done.
+    /// What the platform team decides is not known here, and stands under its name, such as `kafka.bootstrapServers`.
+    #[command(after_help = exit::PLAN)]
+    Plan(PlanArguments),
 }
 
 /// Which objects.
@@ -91,6 +98,32 @@ pub struct TestArguments {
     /// Shows `received_at`, `_topic`, `_partition` and `_offset` of rows too.
     #[arg(long)]
     pub all_columns: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArguments {
+    /// Which objects.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// The objects that were applied before: a file or a folder; repeat for more. What is missing now counts as deleted.
+    #[arg(long, value_name = "PATH")]
+    pub against: Vec<PathBuf>,
+    /// Form of the plan.
+    #[arg(long, default_value = "human", value_enum)]
+    pub format: PlanFormat,
+    /// Shows new Kubernetes objects whole, as YAML.
+    #[arg(long)]
+    pub objects: bool,
+}
+
+/// Form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Text.
+    Human,
+    /// One JSON object; Kubernetes objects are whole.
+    Json,
 }
 
 /// Form of the findings.

@@ -36,6 +36,14 @@ Exit codes:
   1  something is wrong; every finding is printed
   2  it could not run: a file cannot be read, an argument is wrong";
 
+/// The codes of `plan`.
+pub const PLAN: &str = "\
+Exit codes:
+  0  everything can be applied
+  1  without --against: something would be refused
+  2  it could not run: a file cannot be read, an argument is wrong
+  3  with --against: a change would be refused, or rows and records would be deleted";
+
 /// The codes of `test`.
 pub const TEST: &str = "\
 Exit codes:

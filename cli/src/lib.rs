@@ -20,6 +20,7 @@ pub mod finding;
 pub mod world;
 
 pub mod lint;
+pub mod plan;
 pub mod trial;
 
 use std::io::{Read, Write};
@@ -34,6 +35,7 @@ use exit::Exit;
 pub fn run(arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> anyhow::Result<Exit> {
     match &arguments.command {
         Command::Lint(lint) => lint::run(lint, input, out),
+        Command::Plan(plan) => plan::run(plan, input, out),
         Command::Test(test) => trial::run(test, input, out),
     }
 }

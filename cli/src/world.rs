@@ -89,6 +89,19 @@ impl World {
         self.schemas.len() + self.pipelines.len() + self.rules.len()
     }
 
+    /// Returns how many documents were applied.
+    #[must_use]
+    pub fn n_applied(&self) -> usize {
+        self.n_applied
+    }
+
+    /// Takes the objects away that no document wrote after the first `n`.
+    pub fn forget_unwritten(&mut self, n: usize) {
+        self.schemas.retain(|_, held| held.written > n);
+        self.pipelines.retain(|_, held| held.written > n);
+        self.rules.retain(|_, held| held.written > n);
+    }
+
     /// Applies documents in their order; returns what is wrong with each by itself.
     pub fn apply(&mut self, documents: Vec<Document>) -> Vec<Finding> {
         documents.into_iter().flat_map(|document| self.apply_one(document)).collect()
@@ -181,7 +194,8 @@ impl World {
                 }
             })
             .ok();
-        (Held { object, value, document: Rc::new(document), age, is_refused }, findings)
+        let written = self.n_applied;
+        (Held { object, value, document: Rc::new(document), age, written, is_refused }, findings)
     }
 }
 

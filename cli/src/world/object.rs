@@ -109,6 +109,8 @@ pub struct Held<K> {
     pub document: Rc<Document>,
     /// Which document brought it first.
     pub age: usize,
+    /// Which document brought it last.
+    pub written: usize,
     /// The apiserver refuses what was written last.
     pub is_refused: bool,
 }
@@ -117,7 +119,7 @@ impl<K> Held<K> {
     /// An object of which nothing is known.
     #[must_use]
     pub fn nothing(document: Rc<Document>) -> Self {
-        Self { object: None, value: Value::Null, document, age: 0, is_refused: true }
+        Self { object: None, value: Value::Null, document, age: 0, written: 0, is_refused: true }
     }
 }
 
