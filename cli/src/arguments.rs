@@ -43,6 +43,25 @@ pub enum Command {
     /// What the platform team decides is not known here, and stands under its name, such as `kafka.bootstrapServers`.
     #[command(after_help = exit::PLAN)]
     Plan(PlanArguments),
+    /// Judges a change of EventSchemas, or writes a first one from samples.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+}
+
+/// What to do with EventSchemas.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SchemaCommand {
+    /// Judges whether EventSchemas may follow others of the same names.
+    ///
+    /// Prints every change; those that `compatibility` of the new schema refuses, or that no table can follow, with the remedy.
+    #[command(after_help = exit::CHECK)]
+    Check(CheckArguments),
+    /// Writes a first EventSchema from sample events, one for each event type.
+    ///
+    /// Nested fields become dotted names; a field is required where every sample has it; few different texts among many become an
+    /// `enum`; decimals stay exact. Every sample is accepted by what is written, unless no schema could accept it.
+    #[command(after_help = exit::INFER)]
+    Infer(InferArguments),
 }
 
 /// Which objects.
@@ -124,6 +143,37 @@ pub enum PlanFormat {
     Human,
     /// One JSON object; Kubernetes objects are whole.
     Json,
+}
+
+/// Arguments of `schema check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArguments {
+    /// The EventSchemas before: a file, a folder, or `-` for standard input.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The EventSchemas after.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+}
+
+/// Arguments of `schema infer`.
+#[derive(Debug, Clone, Args)]
+pub struct InferArguments {
+    /// The events: JSON, one a line; `-` for standard input.
+    #[arg(value_name = "EVENTS")]
+    pub events: PathBuf,
+    /// Name of the EventSchema, where all events are of one type; else it is made from the type.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Namespace of the EventSchemas; without it, none is written.
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// Path at which the events name their type, as `spec.envelope.event` of the pipeline says.
+    #[arg(long, value_name = "PATH", default_value = "event")]
+    pub event_path: String,
 }
 
 /// Form of the findings.

@@ -44,6 +44,21 @@ Exit codes:
   2  it could not run: a file cannot be read, an argument is wrong
   3  with --against: a change would be refused, or rows and records would be deleted";
 
+/// The codes of `schema check`.
+pub const CHECK: &str = "\
+Exit codes:
+  0  compatible
+  1  a schema is wrong by itself
+  2  it could not run: a file cannot be read, no EventSchema stands in both
+  3  breaking";
+
+/// The codes of `schema infer`.
+pub const INFER: &str = "\
+Exit codes:
+  0  every sample is accepted by what is written
+  1  some sample is accepted by no schema; comments at the end name its line and why
+  2  it could not run: a file cannot be read, no event names its type";
+
 /// The codes of `test`.
 pub const TEST: &str = "\
 Exit codes:

@@ -21,11 +21,12 @@ pub mod world;
 
 pub mod lint;
 pub mod plan;
+pub mod schema;
 pub mod trial;
 
 use std::io::{Read, Write};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, SchemaCommand};
 use exit::Exit;
 
 /// Runs a command; standard input and output are the caller's.
@@ -36,6 +37,8 @@ pub fn run(arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> 
     match &arguments.command {
         Command::Lint(lint) => lint::run(lint, input, out),
         Command::Plan(plan) => plan::run(plan, input, out),
+        Command::Schema(SchemaCommand::Check(check)) => schema::check::run(check, input, out),
+        Command::Schema(SchemaCommand::Infer(infer)) => schema::infer::run(infer, input, out),
         Command::Test(test) => trial::run(test, input, out),
     }
 }
