@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e generate helm
+.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e generate helm cli
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
@@ -119,6 +119,11 @@ contracts: up
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
 	$(WITH_ENVIRONMENT) cargo test --package e2e -- --test-threads=8
+
+# Linked with the C library in it: one file that runs on any Linux of this architecture.
+cli: ## Builds kubectl-tributary, one static file, and says where it is.
+	cargo rustc --release --package cli --bin kubectl-tributary -- -C target-feature=+crt-static
+	@echo "$$CARGO_TARGET_DIR/release/kubectl-tributary"
 
 # The first run writes the files and fails where that made later tests stale; the second says whether all is well now.
 generate: prerequisites helm ## Rewrites every generated and golden file; needs no cluster.

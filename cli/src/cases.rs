@@ -43,7 +43,8 @@ fn every_session_goes_as_it_is_written() {
 /// Runs a command; returns it with what it printed.
 fn play(command: &str) -> String {
     let (arguments, input) = command.split_once(" < ").unwrap_or((command, ""));
-    let words = arguments.strip_prefix("kubectl tributary ").expect("a command begins with `kubectl tributary`");
+    let words =
+        arguments.strip_prefix("kubectl tributary ").expect("a command begins with `kubectl tributary`");
     let input = if input.is_empty() { Vec::new() } else { fs::read(input).unwrap() };
     let mut out = Vec::new();
     let arguments = Arguments::try_parse_from(["kubectl-tributary"].into_iter().chain(words.split(' ')));

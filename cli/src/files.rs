@@ -32,7 +32,9 @@ pub enum FilesError {
         source: io::Error,
     },
     /// A folder holds nothing to take.
-    #[error("folder `{path}` holds no file that ends in .yaml, .yml or .json; name another one, or add -R for the folders in it")]
+    #[error(
+        "folder `{path}` holds no file that ends in .yaml, .yml or .json; name another one, or add -R for the folders in it"
+    )]
     Empty {
         /// Path.
         path: String,

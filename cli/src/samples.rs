@@ -39,7 +39,9 @@ fn every_mistake_is_told_as_its_sample_promises() {
                 let words: Vec<&str> = condition.split(' ').collect();
                 let [kind, name, _, reason] = words[..] else { panic!("{}: {condition}", file.display()) };
                 let object = format!("{kind} shop/{name}");
-                let is_meant = |finding: &Value| text_of(finding, "object") == object && text_of(finding, "reason") == reason;
+                let is_meant = |finding: &Value| {
+                    text_of(finding, "object") == object && text_of(finding, "reason") == reason
+                };
                 reason == KNOWN_TO_THE_CLUSTER || found.iter().any(is_meant)
             }
             (None, None) => panic!("{}: `{first}` promises nothing", file.display()),

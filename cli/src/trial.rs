@@ -84,7 +84,8 @@ fn take_all(trial: &mut Trial, events: &Path, input: &mut dyn Read) -> anyhow::R
 /// Finds the pipeline that is meant.
 fn choose<'a>(world: &'a World, wanted: Option<&str>) -> anyhow::Result<(&'a Name, &'a AnalyticsPipeline)> {
     let all: Vec<_> = judged(&world.pipelines).map(|(name, _, pipeline)| (name, pipeline)).collect();
-    let is_meant = |name: &Name| wanted.is_none_or(|wanted| name.name == wanted || name.to_string() == wanted);
+    let is_meant =
+        |name: &Name| wanted.is_none_or(|wanted| name.name == wanted || name.to_string() == wanted);
     let meant: Vec<_> = all.iter().filter(|(name, _)| is_meant(name)).collect();
     let names = all.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (meant.as_slice(), wanted) {

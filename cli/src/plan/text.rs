@@ -57,7 +57,8 @@ fn of_pipeline(text: &mut String, steps: &PipelineSteps, whole: bool) {
     }
     for object in &steps.objects {
         step(text, "  ", object);
-        if whole && let Ok(yaml) = serde_yaml::to_string(&object.value)
+        if whole
+            && let Ok(yaml) = serde_yaml::to_string(&object.value)
             && !object.value.is_null()
         {
             push(text, format_args!("{}\n", indented(&indented(yaml.trim_end()))));
@@ -119,6 +120,8 @@ pub(super) fn topic(change: &TopicChange) -> String {
             format!("change topic {name}: {}", changes.iter().map(change).collect::<Vec<_>>().join(", "))
         }
         TopicChange::Delete { name } => format!("delete topic {name} with all its records"),
-        TopicChange::DeleteGroups { group } => format!("delete consumer group {group} and those of its rules"),
+        TopicChange::DeleteGroups { group } => {
+            format!("delete consumer group {group} and those of its rules")
+        }
     }
 }

@@ -89,7 +89,8 @@ fn infer(name: &str, namespace: Option<&str>, samples: &Samples<'_>) -> (String,
 fn by_type<'a>(samples: &[Sample<'a>], path: &str) -> (Vec<(String, Vec<Sample<'a>>)>, Vec<Refused>) {
     let (mut types, mut refused): (Vec<(String, Vec<Sample<'a>>)>, Vec<Refused>) = (Vec::new(), Vec::new());
     for (line, text) in samples {
-        let event = serde_json::from_str::<serde_json::Value>(text).map_err(|error| format!("it is not JSON: {error}"));
+        let event = serde_json::from_str::<serde_json::Value>(text)
+            .map_err(|error| format!("it is not JSON: {error}"));
         let event = event.and_then(|event| {
             let found = path.split('.').try_fold(&event, |value, key| value.get(key));
             let found = found.and_then(serde_json::Value::as_str);

@@ -78,7 +78,12 @@ impl World {
         Ok(Planned { plan, changes })
     }
 
-    fn gathered(&self, pipeline: &AnalyticsPipeline, topics: &[Topic], table: Option<ActualTable>) -> Gathered {
+    fn gathered(
+        &self,
+        pipeline: &AnalyticsPipeline,
+        topics: &[Topic],
+        table: Option<ActualTable>,
+    ) -> Gathered {
         let Name { namespace, name } = name_of(pipeline);
         let rules = self.rules_in(&namespace);
         let rules = rules.iter().filter(|rule| rule.spec.pipeline.name == name && !rule.spec.suspend);
@@ -128,7 +133,9 @@ impl World {
         let name = Name { namespace: namespace.to_owned(), name: reference.name.clone() };
         match self.secrets.get(&name) {
             None => SecretValue::Value(UNKNOWN_SECRET.to_vec()),
-            Some(values) => values.get(&reference.key).cloned().map_or(SecretValue::NoKey, SecretValue::Value),
+            Some(values) => {
+                values.get(&reference.key).cloned().map_or(SecretValue::NoKey, SecretValue::Value)
+            }
         }
     }
 

@@ -151,7 +151,11 @@ impl Object for ForwardingRule {
 pub(super) fn ask(value: &Value, default_namespace: &str) -> Asked {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-    let broken = |path, message| Asked::Broken { object: format!("{kind} {name}").trim_end().to_owned(), path, message };
+    let broken = |path, message| Asked::Broken {
+        object: format!("{kind} {name}").trim_end().to_owned(),
+        path,
+        message,
+    };
     if api_version.is_empty() || kind.is_empty() {
         let message = "an object has `apiVersion`, `kind` and `metadata.name`; add them".to_owned();
         return Asked::Broken { object: String::new(), path: "", message };

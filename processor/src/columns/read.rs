@@ -105,7 +105,8 @@ impl Reader<'_> {
                 let ends: Vec<usize> = (0..n_rows).map(|_| self.size()).collect::<Option<_>>()?;
                 let elements = self.scalars(*scalar, ends.last().copied().unwrap_or(0))?;
                 let starts = std::iter::once(0).chain(ends.iter().copied());
-                let row = |(start, end): (usize, &usize)| Some(Value::Array(elements.get(start..*end)?.to_vec()));
+                let row =
+                    |(start, end): (usize, &usize)| Some(Value::Array(elements.get(start..*end)?.to_vec()));
                 starts.zip(&ends).map(row).collect()
             }
             ColumnType::Json => {

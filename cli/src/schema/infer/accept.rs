@@ -100,12 +100,13 @@ fn rejections(proposal: &Proposal, samples: &Samples<'_>) -> Vec<(usize, Rejecte
 
 /// Runs samples through the line of a stream with one schema. A schema that is none rejects all of them.
 pub(super) fn rejected_by(spec: EventSchemaSpec, samples: &Samples<'_>) -> Vec<(usize, Rejected)> {
-    let line = stream(spec, samples.event_path).and_then(|config| {
-        Line::new(&config, None).map_err(|problems| problems.to_string())
-    });
+    let line = stream(spec, samples.event_path)
+        .and_then(|config| Line::new(&config, None).map_err(|problems| problems.to_string()));
     let mut line = match line {
         Ok(line) => line,
-        Err(message) => return samples.lines.iter().map(|(number, _)| (*number, internal(&message))).collect(),
+        Err(message) => {
+            return samples.lines.iter().map(|(number, _)| (*number, internal(&message))).collect();
+        }
     };
     let mut rejected = Vec::new();
     for (number, text) in samples.lines {

@@ -21,7 +21,7 @@ const ENOUGH_FOR_ENUM: usize = 50;
 /// How often each of them must have been seen.
 const OFTEN: usize = 3;
 /// Lengths that people choose.
-const LENGTHS: [usize; 10] = [16, 32, 64, 128, 256, 512, 1024, 4096, 65_536, 1_048_576];
+const LENGTHS: [usize; 8] = [64, 128, 256, 512, 1024, 4096, 65_536, 1_048_576];
 /// From 2001 on, in seconds and in milliseconds since 1970.
 const SECONDS: std::ops::Range<i128> = 1_000_000_000..4_000_000_000;
 const MILLISECONDS: std::ops::Range<i128> = 1_000_000_000_000..4_000_000_000_000;
@@ -110,7 +110,9 @@ fn named(leaves: &[Leaf<'_>]) -> Vec<Option<String>> {
     // Two sound names may still share a column: `a.b` and `a_b`.
     for index in 0..names.len() {
         let column = |name: &Option<String>| name.as_ref().map(|name| name.replace('.', "_"));
-        let is_second = names[..index].iter().any(|earlier| earlier.is_some() && column(earlier) == column(&names[index]));
+        let is_second = names[..index]
+            .iter()
+            .any(|earlier| earlier.is_some() && column(earlier) == column(&names[index]));
         if is_second {
             names[index] = None;
         }
@@ -120,7 +122,8 @@ fn named(leaves: &[Leaf<'_>]) -> Vec<Option<String>> {
 
 /// Returns whether two paths are one, or one lies inside the other.
 fn meet(left: &str, right: &str) -> bool {
-    let inside = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    let inside =
+        |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
     left == right || inside(left, right) || inside(right, left)
 }
 
@@ -220,7 +223,9 @@ impl Texts {
     /// Returns whether the few different texts are likely all that there are.
     fn is_closed(&self) -> bool {
         let is_word = |text: &String| {
-            !text.is_empty() && text.len() <= 64 && text.chars().all(|it| it.is_alphanumeric() || " _-./:".contains(it))
+            !text.is_empty()
+                && text.len() <= 64
+                && text.chars().all(|it| it.is_alphanumeric() || " _-./:".contains(it))
         };
         self.n >= ENOUGH_FOR_ENUM
             && self.distinct.len() <= MOST_TEXTS
@@ -229,7 +234,9 @@ impl Texts {
 }
 
 fn of_arrays(arrays: &Arrays) -> Vec<FieldSpec> {
-    let Some(elements) = arrays.elements.as_deref().filter(|_| arrays.n_nulls == 0) else { return Vec::new() };
+    let Some(elements) = arrays.elements.as_deref().filter(|_| arrays.n_nulls == 0) else {
+        return Vec::new();
+    };
     let is_scalar = elements.n_bools + elements.numbers.n + elements.texts.n == elements.n;
     if !is_scalar || elements.n == 0 {
         return Vec::new();

@@ -25,10 +25,14 @@ pub(super) struct Head<'a> {
 /// Writes an EventSchema.
 pub(super) fn yaml(head: &Head<'_>, proposal: &Proposal) -> String {
     let Head { name, namespace, event, n_samples } = head;
-    let mut text = format!("# Inferred from {}. Look at every line: which fields are personal\n", counted(*n_samples, "sample"));
+    let mut text = format!(
+        "# Inferred from {}. Look at every line: which fields are personal\n",
+        counted(*n_samples, "sample")
+    );
     text.push_str("# (`privacy`), which may be missing (`required`), and what they mean (`description`).\n");
     text.push_str("apiVersion: tributary.dev/v1alpha1\nkind: EventSchema\n");
-    let namespace = namespace.map(|namespace| format!(", namespace: {}", quoted(namespace))).unwrap_or_default();
+    let namespace =
+        namespace.map(|namespace| format!(", namespace: {}", quoted(namespace))).unwrap_or_default();
     push(&mut text, format_args!("metadata: {{name: {}{namespace}}}\nspec:\n", quoted(name)));
     if event != name {
         push(&mut text, format_args!("  event: {}\n", quoted(event)));
@@ -45,7 +49,8 @@ pub(super) fn yaml(head: &Head<'_>, proposal: &Proposal) -> String {
 
 fn members(field: &FieldSpec) -> Vec<String> {
     let list = |values: &[String]| values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(", ");
-    let mut members = vec![format!("name: {}", quoted(&field.name)), format!("type: {}", quoted(&field.type_name))];
+    let mut members =
+        vec![format!("name: {}", quoted(&field.name)), format!("type: {}", quoted(&field.type_name))];
     if field.required {
         members.push("required: true".to_owned());
     }
@@ -71,7 +76,14 @@ fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     let quoted = serde_json::Value::from(text).to_string();
-    quoted.chars().map(|letter| if is_printable(letter) { letter.to_string() } else { format!("\\u{:04x}", letter as u32) }).collect()
+    quoted
+        .chars()
+        .map(
+            |letter| {
+                if is_printable(letter) { letter.to_string() } else { format!("\\u{:04x}", letter as u32) }
+            },
+        )
+        .collect()
 }
 
 /// Returns whether YAML takes a letter as it is; what is not, is below 65,536.
