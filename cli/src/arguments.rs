@@ -125,7 +125,7 @@ pub struct PlanArguments {
     /// Which objects.
     #[command(flatten)]
     pub manifests: Manifests,
-    /// The objects that were applied before: a file or a folder; repeat for more. What is missing now counts as deleted.
+    /// The objects that were applied before: a file or a folder; repeat for more. What is missing now counts as deleted; what could not be applied then counts as not there.
     #[arg(long, value_name = "PATH")]
     pub against: Vec<PathBuf>,
     /// Form of the plan.

@@ -72,19 +72,26 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Returns the message, behind the field where it does not name it itself.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self { field, message, .. } = self;
+        let last = field.rsplit('.').next().unwrap_or_default();
+        let names_field =
+            message.starts_with('`') || message.contains(field) || message.contains(&format!("`{last}`"));
+        if field.is_empty() || names_field { message.clone() } else { format!("`{field}`: {message}") }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, object, field, reason, message, .. } = self;
+        let Self { file, line, object, reason, .. } = self;
         write!(formatter, "{file}:{line}: ")?;
         if !object.is_empty() {
             write!(formatter, "{object}: ")?;
         }
-        write!(formatter, "{reason}: ")?;
-        // Many messages name the field themselves.
-        if !field.is_empty() && !message.contains(['`', '"']) {
-            write!(formatter, "`{field}`: ")?;
-        }
-        formatter.write_str(message)
+        write!(formatter, "{reason}: {}", self.told())
     }
 }
 

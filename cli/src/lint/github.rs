@@ -9,10 +9,11 @@ use crate::finding::Finding;
 /// Writes findings as workflow commands.
 pub(super) fn annotations(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { file, line, object, reason, message, .. } in findings {
+    for finding in findings {
+        let Finding { file, line, object, reason, .. } = finding;
         let place = if file == "-" { String::new() } else { format!("file={},line={line},", property(file)) };
         let title = property(&format!("{reason} {object}"));
-        push(&mut text, format_args!("::error {place}title={}::{}\n", title.trim_end(), data(message)));
+        push(&mut text, format_args!("::error {place}title={}::{}\n", title.trim_end(), data(&finding.told())));
     }
     text
 }

@@ -40,7 +40,7 @@ fn result(finding: &Finding) -> Value {
     json!({
         "ruleId": finding.reason.as_str(),
         "level": "error",
-        "message": {"text": format!("{}: {}", finding.object, finding.message).trim_start_matches(": ")},
+        "message": {"text": format!("{}: {}", finding.object, finding.told()).trim_start_matches(": ")},
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": {"uri": if finding.file == "-" { "stdin" } else { finding.file.as_str() }},

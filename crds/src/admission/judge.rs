@@ -93,8 +93,24 @@ impl Judge {
             let known = known_fields(&self.schema, pointer);
             return unexpected.iter().map(|name| unknown_field(&path, name, &known)).collect();
         }
-        vec![Refusal { path, message: error.to_string() }]
+        vec![Refusal { path, message: in_words(error) }]
     }
+}
+
+/// Says what the structure refuses, with the remedy where the usual words lack it.
+fn in_words(error: &jsonschema::ValidationError<'_>) -> String {
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        return format!("`{}` is missing; add it", text(property));
+    }
+    if let ValidationErrorKind::Enum { options } = error.kind() {
+        let options: Vec<String> = options.as_array().into_iter().flatten().map(text).collect();
+        return format!("`{}` is none of {}; set one of them", text(error.instance()), options.join(", "));
+    }
+    error.to_string()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn unknown_field(path: &str, name: &str, known: &[&str]) -> Refusal {
@@ -177,7 +193,7 @@ fn duplicates(path: &str, schema: &Value, value: &Value, refusals: &mut Vec<Refu
         };
         if seen.contains(&identity) {
             let path = at.trim_start_matches('.').to_owned();
-            refusals.push(Refusal { path, message: "Duplicate value".to_owned() });
+            refusals.push(Refusal { path, message: "Duplicate value: it stands in the list before; remove it".to_owned() });
         }
         seen.push(identity);
         duplicates(&at, &schema["items"], item, refusals);
