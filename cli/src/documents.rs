@@ -43,7 +43,8 @@ pub fn parse(source: &Source) -> (Vec<Document>, Vec<Broken>) {
     for document in serde_yaml::Deserializer::from_str(&source.text) {
         let places = places.next().unwrap_or_default();
         match Value::deserialize(document) {
-            Ok(value) => {
+            Ok(mut value) => {
+                as_kubectl_reads("", &mut value, &places);
                 broken.extend(places.duplicates().map(|(path, line)| Broken {
                     file: file(),
                     line,
@@ -59,6 +60,26 @@ pub fn parse(source: &Source) -> (Vec<Document>, Vec<Broken>) {
         }
     }
     (documents, broken)
+}
+
+/// `no` without quotes is false for kubectl, and text for the newer YAML that serde reads.
+fn as_kubectl_reads(path: &str, value: &mut Value, places: &Places) {
+    match value {
+        Value::String(text) => {
+            if let Some(switch) = places.switch(path, text) {
+                *value = Value::Bool(switch);
+            }
+        }
+        Value::Array(list) => {
+            let elements = list.iter_mut().enumerate();
+            elements.for_each(|(index, item)| as_kubectl_reads(&format!("{path}[{index}]"), item, places));
+        }
+        Value::Object(object) => {
+            let members = object.iter_mut();
+            members.for_each(|(key, item)| as_kubectl_reads(&places::joined(path, key), item, places));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn take_apart(document: Document, documents: &mut Vec<Document>) {

@@ -1,7 +1,7 @@
 //! World: what would stand in a cluster after the documents were applied, one after the other.
 //!
 //! In: [`Document`]s, in order. Out: the objects as the apiserver would hold them, the schemas as the operator would accept
-//! them, and every [`Finding`] that one object alone gives. What objects say of each other is [`operator's`](operator) word: see `across.rs`.
+//! them, and every [`Finding`] that one object alone gives. What objects say of each other is found in `across.rs`.
 //! An object that comes twice is a change of the first: the rules on changes and the evolution of schemas are asked.
 //! Not here: a clock. An object is as old as its place among the documents says.
 

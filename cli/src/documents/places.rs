@@ -4,9 +4,13 @@
 //! serde forgets lines, so the text is parsed a second time, for the lines alone.
 //! Not here: values; an alias (`*name`) stands where it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use granit_parser::{Event, Parser, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+/// Words that kubectl, which reads YAML of the first version, takes for true and for false where they stand without quotes.
+const YES: [&str; 8] = ["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"];
+const NO: [&str; 8] = ["n", "N", "no", "No", "NO", "off", "Off", "OFF"];
 
 /// On which line each value of a document stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,9 +20,18 @@ pub struct Places {
     /// Single values in their order: path and text.
     texts: Vec<(String, String)>,
     duplicates: Vec<(String, usize)>,
+    /// Values that stand without quotes.
+    plain: BTreeSet<String>,
 }
 
 impl Places {
+    /// Returns what kubectl reads where this text stands at a path, if that is no text.
+    #[must_use]
+    pub fn switch(&self, path: &str, text: &str) -> Option<bool> {
+        let is_yes = YES.contains(&text);
+        ((is_yes || NO.contains(&text)) && self.plain.contains(path)).then_some(is_yes)
+    }
+
     /// Returns the line on which the document begins, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -67,6 +80,7 @@ impl Places {
             lines: self.lines.iter().filter_map(|(path, line)| Some((inner(path)?, *line))).collect(),
             texts: self.texts.iter().filter_map(|(path, text)| Some((inner(path)?, text.clone()))).collect(),
             duplicates: Vec::new(),
+            plain: self.plain.iter().filter_map(inner).collect(),
         }
     }
 }
@@ -99,7 +113,7 @@ pub fn of(text: &str) -> Vec<Places> {
 
 fn node(event: Event<'_>, span: &Span, places: &mut Places, open: &mut Vec<Open>) {
     let line = span.start.line();
-    if let Event::Scalar(text, ..) = event {
+    if let Event::Scalar(text, style, ..) = event {
         if let Some(Open::Mapping { path, key: key @ None }) = open.last_mut() {
             let full = joined(path, &text);
             if places.lines.insert(full.clone(), line).is_some() {
@@ -108,6 +122,9 @@ fn node(event: Event<'_>, span: &Span, places: &mut Places, open: &mut Vec<Open>
             *key = Some(text.into_owned());
         } else {
             let path = value(open, places, line);
+            if style == ScalarStyle::Plain {
+                places.plain.insert(path.clone());
+            }
             places.texts.push((path, text.into_owned()));
         }
     } else if matches!(event, Event::MappingStart(..)) {
@@ -138,6 +155,7 @@ fn value(open: &mut [Open], places: &mut Places, line: usize) -> String {
     }
 }
 
-fn joined(path: &str, key: &str) -> String {
+/// Returns the path of a key.
+pub(super) fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

@@ -13,7 +13,10 @@ pub(super) fn annotations(findings: &[Finding]) -> String {
         let Finding { file, line, object, reason, .. } = finding;
         let place = if file == "-" { String::new() } else { format!("file={},line={line},", property(file)) };
         let title = property(&format!("{reason} {object}"));
-        push(&mut text, format_args!("::error {place}title={}::{}\n", title.trim_end(), data(&finding.told())));
+        push(
+            &mut text,
+            format_args!("::error {place}title={}::{}\n", title.trim_end(), data(&finding.told())),
+        );
     }
     text
 }

@@ -106,7 +106,9 @@ fn in_words(error: &jsonschema::ValidationError<'_>) -> String {
         let options: Vec<String> = options.as_array().into_iter().flatten().map(text).collect();
         return format!("`{}` is none of {}; set one of them", text(error.instance()), options.join(", "));
     }
-    error.to_string()
+    let is_switch = error.instance().is_boolean() && matches!(error.kind(), ValidationErrorKind::Type { .. });
+    let hint = if is_switch { "; `yes`, `no`, `on`, `off`, `y` and `n` are text only in quotes" } else { "" };
+    format!("{error}{hint}")
 }
 
 fn text(value: &Value) -> String {
@@ -193,7 +195,10 @@ fn duplicates(path: &str, schema: &Value, value: &Value, refusals: &mut Vec<Refu
         };
         if seen.contains(&identity) {
             let path = at.trim_start_matches('.').to_owned();
-            refusals.push(Refusal { path, message: "Duplicate value: it stands in the list before; remove it".to_owned() });
+            refusals.push(Refusal {
+                path,
+                message: "Duplicate value: it stands in the list before; remove it".to_owned(),
+            });
         }
         seen.push(identity);
         duplicates(&at, &schema["items"], item, refusals);
