@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e bench generate helm
+.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e bench generate helm cli
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
@@ -125,6 +125,11 @@ bench: prerequisites up ## Measures the processor against its peers, side by sid
 	cargo build --release --package processor
 	cargo build --release --package e2e --features baselines --bin bench --bin baseline
 	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick) $(if $(PART),--part $(PART))
+
+# Linked with the C library in it: one file that runs on any Linux of this architecture.
+cli: ## Builds kubectl-tributary, one static file, and says where it is.
+	cargo rustc --release --package cli --bin kubectl-tributary -- -C target-feature=+crt-static
+	@echo "$$CARGO_TARGET_DIR/release/kubectl-tributary"
 
 # The first run writes the files and fails where that made later tests stale; the second says whether all is well now.
 generate: prerequisites helm ## Rewrites every generated and golden file; needs no cluster.

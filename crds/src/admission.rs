@@ -8,6 +8,8 @@
 //! definition when one is too dear. So no rule walks the fields twice and their aliases twice.
 
 pub mod case;
+#[cfg(any(test, feature = "judge"))]
+pub mod judge;
 
 use kube::core::{Reason, Rule};
 

@@ -5,7 +5,7 @@
 
 pub mod check;
 pub mod in_force;
-mod status;
+pub mod status;
 
 use crds::EventSchema;
 use kube::ResourceExt;

@@ -7,8 +7,8 @@
 pub(crate) mod buffer;
 mod chunks;
 pub(crate) mod dictionary;
-#[cfg(test)]
-pub(crate) mod read;
+#[cfg(any(test, feature = "read"))]
+pub mod read;
 
 use std::ops::Range;
 

@@ -3,124 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use kube::core::cel::{Validator, apply_defaults};
-use serde_json::{Value, json};
+use kube::core::cel::apply_defaults;
+use serde_json::Value;
 
 use super::case::Case;
-use crate::definition::{definitions, schema};
+use super::judge::Judge;
+use crate::definition::definitions;
 
-struct Judge {
-    schema: Value,
-    structure: jsonschema::Validator,
-}
-
-impl Judge {
-    fn new(schema: Value) -> Self {
-        let mut structure = schema.clone();
-        strict(&mut structure);
-        // What the apiserver adds to every kind.
-        for (name, kind) in [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")] {
-            structure["properties"][name] = json!({"type": kind});
-        }
-        let structure = jsonschema::draft4::new(&structure).unwrap();
-        Self { schema, structure }
-    }
-
-    /// Returns every refusal as `path: message`, like the apiserver: rules are asked only when the structure is right.
-    fn refusals(&self, object: &Value, before: Option<&Value>) -> Vec<String> {
-        let complete = |object: &Value| apply_defaults(&self.schema, &without_nulls(object));
-        let object = complete(object);
-        let mut refusals: Vec<String> = self
-            .structure
-            .iter_errors(&object)
-            .map(|error| format!("{}: {error}", dotted(error.instance_path().as_str())))
-            .collect();
-        duplicates("", &self.schema, &object, &mut refusals);
-        if refusals.is_empty()
-            && let Err(errors) =
-                Validator::new().validate(&self.schema, &object, before.map(complete).as_ref())
-        {
-            refusals.extend(
-                errors.as_slice().iter().map(|error| format!("{}: {}", error.field_path, error.message)),
-            );
-        }
-        refusals
-    }
-}
-
-/// `/spec/fields/0/name` is `spec.fields[0].name`.
-fn dotted(pointer: &str) -> String {
-    let mut path = String::new();
-    for key in pointer.split('/').filter(|key| !key.is_empty()) {
-        if key.parse::<usize>().is_ok() {
-            path.push_str(&format!("[{key}]"));
-        } else {
-            path.push_str(if path.is_empty() { "" } else { "." });
-            path.push_str(key);
-        }
-    }
-    path
-}
-
-/// The apiserver refuses unknown fields when the client asks for it, as `kubectl apply` does.
-fn strict(schema: &mut Value) {
-    if schema.get("properties").is_some() {
-        schema["additionalProperties"] = json!(false);
-    }
-    let Some(object) = schema.as_object_mut() else { return };
-    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
-    properties.into_iter().flatten().for_each(|(_, inner)| strict(inner));
-    object.get_mut("items").into_iter().for_each(strict);
-}
-
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => object
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key.clone(), without_nulls(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Value::Array(list) => list.iter().map(without_nulls).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
-}
-
-/// Lists of type set and map hold a value or a key once.
-fn duplicates(path: &str, schema: &Value, value: &Value, refusals: &mut Vec<String>) {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    for (name, inner) in properties.into_iter().flatten() {
-        if let Some(value) = value.get(name) {
-            duplicates(&format!("{path}.{name}"), inner, value, refusals);
-        }
-    }
-    let Some(list) = value.as_array() else { return };
-    let keys: Vec<&str> = schema["x-kubernetes-list-map-keys"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let mut seen = Vec::new();
-    for (index, item) in list.iter().enumerate() {
-        let at = format!("{path}[{index}]");
-        let identity = match schema["x-kubernetes-list-type"].as_str() {
-            Some("map") => keys.iter().map(|key| item.get(key).cloned().unwrap_or_default()).collect(),
-            Some("set") => vec![item.clone()],
-            _ => vec![json!(index)],
-        };
-        if seen.contains(&identity) {
-            refusals.push(format!("{}: Duplicate value", at.trim_start_matches('.')));
-        }
-        seen.push(identity);
-        duplicates(&at, &schema["items"], item, refusals);
-    }
+/// Returns every refusal as `path: message`, like the apiserver.
+fn refusals(judge: &Judge, object: &Value, before: Option<&Value>) -> Vec<String> {
+    judge.refusals(object, before).iter().map(ToString::to_string).collect()
 }
 
 fn judges() -> BTreeMap<String, Judge> {
     definitions()
         .iter()
-        .map(|definition| (definition.spec.names.singular.clone().unwrap(), Judge::new(schema(definition))))
+        .map(|definition| (definition.spec.names.singular.clone().unwrap(), Judge::new(definition).unwrap()))
         .collect()
 }
 
@@ -145,7 +43,7 @@ fn accepts_what_is_right() {
             assert_eq!(case.message, None, "{path:?}");
             for (object, before) in [(case.before.as_ref(), None), (Some(&case.object), case.before.as_ref())]
             {
-                let refusals = object.map(|object| judge.refusals(object, before)).unwrap_or_default();
+                let refusals = object.map(|object| refusals(&judge, object, before)).unwrap_or_default();
                 assert!(refusals.is_empty(), "{path:?}: {refusals:#?}");
             }
         }
@@ -160,9 +58,9 @@ fn rejects_what_is_wrong_with_the_words_of_the_case() {
             let message =
                 case.message.as_deref().unwrap_or_else(|| panic!("{path:?} begins without `# message: `"));
             if let Some(before) = &case.before {
-                assert_eq!(judge.refusals(before, None), Vec::<String>::new(), "{path:?}");
+                assert_eq!(refusals(&judge, before, None), Vec::<String>::new(), "{path:?}");
             }
-            let refusals = judge.refusals(&case.object, case.before.as_ref());
+            let refusals = refusals(&judge, &case.object, case.before.as_ref());
             if !refusals.iter().any(|refusal| refusal.contains(message)) {
                 wrong.push(format!("{path:?}: `{message}` is not in {refusals:#?}"));
             }
@@ -176,9 +74,9 @@ fn every_rule_has_a_case_that_it_alone_explains() {
     let mut unproven = BTreeSet::new();
     for (kind, judge) in judges() {
         let mut messages = BTreeSet::new();
-        rule_messages(&judge.schema, &mut messages);
+        rule_messages(judge.schema(), &mut messages);
         for (_, case) in cases(&kind, "rejects") {
-            for refusal in judge.refusals(&case.object, case.before.as_ref()) {
+            for refusal in refusals(&judge, &case.object, case.before.as_ref()) {
                 messages.retain(|message| !refusal.ends_with(message.as_str()));
             }
         }
@@ -219,7 +117,7 @@ fn the_defaults_of_the_definition_are_those_of_the_types() {
         .find(|(path, _)| path.ends_with("the-least.yaml"))
         .unwrap()
         .1;
-    let completed = apply_defaults(&judges["analyticspipeline"].schema, &least.object);
+    let completed = apply_defaults(judges["analyticspipeline"].schema(), &least.object);
     let by_schema: crate::AnalyticsPipeline = serde_json::from_value(completed).unwrap();
     let by_types: crate::AnalyticsPipeline = serde_json::from_value(least.object.clone()).unwrap();
     assert_eq!(by_schema.spec, by_types.spec);

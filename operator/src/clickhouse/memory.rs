@@ -135,7 +135,8 @@ impl State {
     }
 }
 
-fn created(table: &Table) -> ActualTable {
+/// Returns a table as ClickHouse describes it once it has been created.
+pub fn created(table: &Table) -> ActualTable {
     ActualTable {
         engine: "MergeTree".into(),
         partition_key: table.partition_key(),

@@ -11,12 +11,7 @@ use crate::event_schema::check::Judged;
 use crate::status::{Conditions, Standing, Truth};
 
 /// Builds the status.
-pub(super) fn status(
-    schema: &EventSchema,
-    judged: &Judged,
-    used_by: i32,
-    now: Timestamp,
-) -> EventSchemaStatus {
+pub fn status(schema: &EventSchema, judged: &Judged, used_by: i32, now: Timestamp) -> EventSchemaStatus {
     let generation = schema.metadata.generation;
     let before = schema.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let mut conditions = Conditions::new(before, generation, now);

@@ -39,9 +39,11 @@ pub struct Applied {
 
 /// The changes of table and topics.
 #[derive(Debug, Clone, PartialEq)]
-struct Changes {
-    table: Vec<TableChange>,
-    topics: Vec<TopicChange>,
+pub struct Changes {
+    /// Of the table, in order.
+    pub table: Vec<TableChange>,
+    /// Of the topics, in order.
+    pub topics: Vec<TopicChange>,
 }
 
 /// Brings everything to what must be.
@@ -89,7 +91,7 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Ap
 }
 
 /// Finds the changes, or all that no change can mend.
-fn diff(plan: &Plan, topics: &[Topic], table: Option<&ActualTable>) -> Result<Changes, Vec<Fault>> {
+pub fn diff(plan: &Plan, topics: &[Topic], table: Option<&ActualTable>) -> Result<Changes, Vec<Fault>> {
     let about_table = |problem: &crate::clickhouse::diff::TableProblem| {
         Fault::new(ConditionType::TableReady, problem.reason(), Cure::Change, problem.to_string())
     };

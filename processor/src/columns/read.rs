@@ -1,7 +1,7 @@
-//! Reader of Native blocks, for tests only: what the encoder wrote is read back by other code.
+//! Reader of Native blocks, for tests and for people who try events: what the encoder wrote is read back by other code.
 //!
 //! In: the bytes of one block. Out: names and, row by row, values as JSON; decimals as text, as a float would lose digits.
-//! Not here: what ClickHouse itself makes of the bytes; `tests/native.rs` asks it.
+//! Not here: what ClickHouse itself makes of the bytes; `tests/native.rs` asks it. No stream reads a block back.
 
 use crds::columns::{ColumnType, ScalarType};
 use serde_json::{Value, json};
@@ -10,30 +10,41 @@ use crate::check::plan::moment_of;
 use crate::map::json::{write_decimal, write_uuid};
 
 /// A block that was read.
-pub(crate) struct Block {
-    pub(crate) names: Vec<String>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Names of the columns.
+    pub names: Vec<String>,
     /// Values of each column.
-    pub(crate) columns: Vec<Vec<Value>>,
-    pub(crate) n_rows: usize,
+    pub columns: Vec<Vec<Value>>,
+    /// Number of rows.
+    pub n_rows: usize,
 }
 
 impl Block {
-    /// Reads one block, which must end where the bytes end.
-    pub(crate) fn read(bytes: &[u8]) -> Self {
+    /// Reads one block that this build wrote, which must end where the bytes end.
+    ///
+    /// # Panics
+    /// When the bytes are no such block: a defect of the encoder or of this reader.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Self {
+        Self::read_all(bytes).expect("what the encoder wrote reads back")
+    }
+
+    fn read_all(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader { bytes, at: 0 };
-        let n_columns = reader.length();
-        let n_rows = reader.length();
+        let n_columns = reader.length()?;
+        let n_rows = reader.length()?;
         let mut block = Self { names: Vec::new(), columns: Vec::new(), n_rows };
         for _ in 0..n_columns {
-            block.names.push(reader.text());
-            let column_type: ColumnType = reader.text().parse().unwrap();
-            block.columns.push(reader.column(&column_type, n_rows));
+            block.names.push(reader.text()?);
+            let column_type: ColumnType = reader.text()?.parse().ok()?;
+            block.columns.push(reader.column(&column_type, n_rows)?);
         }
-        assert_eq!(reader.at, bytes.len(), "the block ends where the bytes end");
-        block
+        (reader.at == bytes.len()).then_some(block)
     }
 
     /// One value.
+    #[cfg(test)]
     pub(crate) fn value(&self, row: usize, name: &str) -> &Value {
         let column = self.names.iter().position(|known| known == name).unwrap();
         &self.columns[column][row]
@@ -46,119 +57,129 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let bytes = *self.bytes[self.at..].first_chunk::<N>().unwrap();
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = *self.bytes.get(self.at..)?.first_chunk::<N>()?;
         self.at += N;
-        bytes
+        Some(bytes)
     }
 
-    fn length(&mut self) -> usize {
+    fn length(&mut self) -> Option<usize> {
         let mut length = 0;
-        for shift in (0..).step_by(7) {
-            let [byte] = self.take();
+        for shift in (0..63).step_by(7) {
+            let [byte] = self.take()?;
             length |= usize::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 break;
             }
         }
-        length
+        Some(length)
     }
 
-    fn text(&mut self) -> String {
-        let length = self.length();
+    fn text(&mut self) -> Option<String> {
+        let length = self.length()?;
+        let text = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
-        String::from_utf8(self.bytes[self.at - length..self.at].to_vec()).unwrap()
+        String::from_utf8(text.to_vec()).ok()
     }
 
-    fn number(&mut self) -> u64 {
-        u64::from_le_bytes(self.take())
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
     }
 
-    fn column(&mut self, column_type: &ColumnType, n_rows: usize) -> Vec<Value> {
+    fn size(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()
+    }
+
+    fn column(&mut self, column_type: &ColumnType, n_rows: usize) -> Option<Vec<Value>> {
         match column_type {
             ColumnType::Plain(scalar) => self.scalars(*scalar, n_rows),
             ColumnType::Nullable(scalar) => {
-                let nulls: Vec<u8> = (0..n_rows).map(|_| self.take::<1>()[0]).collect();
-                let values = self.scalars(*scalar, n_rows);
-                nulls
-                    .iter()
-                    .zip(values)
-                    .map(|(null, value)| if *null == 1 { Value::Null } else { value })
-                    .collect()
+                let nulls: Vec<[u8; 1]> = (0..n_rows).map(|_| self.take()).collect::<Option<_>>()?;
+                let values = self.scalars(*scalar, n_rows)?;
+                let value = |(null, value): (&[u8; 1], Value)| if *null == [1] { Value::Null } else { value };
+                Some(nulls.iter().zip(values).map(value).collect())
             }
             ColumnType::LowCardinality => self.dictionary(n_rows, false),
             ColumnType::LowCardinalityNullable => self.dictionary(n_rows, true),
             ColumnType::Array(scalar) => {
-                let ends: Vec<usize> = (0..n_rows).map(|_| self.number() as usize).collect();
-                let elements = self.scalars(*scalar, ends.last().copied().unwrap_or(0));
+                let ends: Vec<usize> = (0..n_rows).map(|_| self.size()).collect::<Option<_>>()?;
+                let elements = self.scalars(*scalar, ends.last().copied().unwrap_or(0))?;
                 let starts = std::iter::once(0).chain(ends.iter().copied());
-                starts.zip(&ends).map(|(start, end)| Value::Array(elements[start..*end].to_vec())).collect()
+                let row =
+                    |(start, end): (usize, &usize)| Some(Value::Array(elements.get(start..*end)?.to_vec()));
+                starts.zip(&ends).map(row).collect()
             }
             ColumnType::Json => {
-                assert_eq!(self.number(), 1);
-                (0..n_rows).map(|_| serde_json::from_str(&self.text()).unwrap()).collect()
+                if self.number()? != 1 {
+                    return None;
+                }
+                (0..n_rows).map(|_| serde_json::from_str(&self.text()?).ok()).collect()
             }
         }
     }
 
-    fn dictionary(&mut self, n_rows: usize, nullable: bool) -> Vec<Value> {
-        assert_eq!(self.number(), 1);
-        let flags = self.number();
-        assert_eq!(flags & !3, 0x600);
-        let keys: Vec<String> = (0..self.number()).map(|_| self.text()).collect();
-        assert_eq!(self.number() as usize, n_rows);
-        (0..n_rows)
-            .map(|_| {
-                let index = match flags & 3 {
-                    0 => usize::from(self.take::<1>()[0]),
-                    1 => usize::from(u16::from_le_bytes(self.take())),
-                    _ => u32::from_le_bytes(self.take()) as usize,
-                };
-                if nullable && index == 0 { Value::Null } else { json!(keys[index]) }
-            })
-            .collect()
+    fn dictionary(&mut self, n_rows: usize, nullable: bool) -> Option<Vec<Value>> {
+        let version = self.number()?;
+        let flags = self.number()?;
+        if version != 1 || flags & !3 != 0x600 {
+            return None;
+        }
+        let n_keys = self.number()?;
+        let keys: Vec<String> = (0..n_keys).map(|_| self.text()).collect::<Option<_>>()?;
+        if self.size()? != n_rows {
+            return None;
+        }
+        let mut value = || {
+            let index = match flags & 3 {
+                0 => usize::from(u8::from_le_bytes(self.take()?)),
+                1 => usize::from(u16::from_le_bytes(self.take()?)),
+                _ => usize::try_from(u32::from_le_bytes(self.take()?)).ok()?,
+            };
+            if nullable && index == 0 { Some(Value::Null) } else { Some(json!(keys.get(index)?)) }
+        };
+        (0..n_rows).map(|_| value()).collect()
     }
 
-    fn scalars(&mut self, scalar: ScalarType, n_rows: usize) -> Vec<Value> {
+    fn scalars(&mut self, scalar: ScalarType, n_rows: usize) -> Option<Vec<Value>> {
         (0..n_rows).map(|_| self.scalar(scalar)).collect()
     }
 
-    fn scalar(&mut self, scalar: ScalarType) -> Value {
-        match scalar {
-            ScalarType::String => json!(self.text()),
-            ScalarType::Bool => json!(self.take::<1>()[0] == 1),
-            ScalarType::Int8 => json!(i8::from_le_bytes(self.take())),
-            ScalarType::Int16 => json!(i16::from_le_bytes(self.take())),
-            ScalarType::Int32 => json!(i32::from_le_bytes(self.take())),
-            ScalarType::Int64 => json!(i64::from_le_bytes(self.take())),
-            ScalarType::UInt8 => json!(u8::from_le_bytes(self.take())),
-            ScalarType::UInt16 => json!(u16::from_le_bytes(self.take())),
-            ScalarType::UInt32 => json!(u32::from_le_bytes(self.take())),
-            ScalarType::UInt64 => json!(u64::from_le_bytes(self.take())),
+    fn scalar(&mut self, scalar: ScalarType) -> Option<Value> {
+        Some(match scalar {
+            ScalarType::String => json!(self.text()?),
+            ScalarType::Bool => json!(self.take()? == [1]),
+            ScalarType::Int8 => json!(i8::from_le_bytes(self.take()?)),
+            ScalarType::Int16 => json!(i16::from_le_bytes(self.take()?)),
+            ScalarType::Int32 => json!(i32::from_le_bytes(self.take()?)),
+            ScalarType::Int64 => json!(i64::from_le_bytes(self.take()?)),
+            ScalarType::UInt8 => json!(u8::from_le_bytes(self.take()?)),
+            ScalarType::UInt16 => json!(u16::from_le_bytes(self.take()?)),
+            ScalarType::UInt32 => json!(u32::from_le_bytes(self.take()?)),
+            ScalarType::UInt64 => json!(u64::from_le_bytes(self.take()?)),
             ScalarType::Float32 => {
-                serde_json::from_str(&f32::from_le_bytes(self.take()).to_string()).unwrap()
+                serde_json::from_str(&f32::from_le_bytes(self.take()?).to_string()).ok()?
             }
-            ScalarType::Float64 => json!(f64::from_le_bytes(self.take())),
+            ScalarType::Float64 => json!(f64::from_le_bytes(self.take()?)),
             ScalarType::Decimal { precision, scale } => {
                 let number = match precision {
-                    0..=9 => i128::from(i32::from_le_bytes(self.take())),
-                    10..=18 => i128::from(i64::from_le_bytes(self.take())),
-                    _ => i128::from_le_bytes(self.take()),
+                    0..=9 => i128::from(i32::from_le_bytes(self.take()?)),
+                    10..=18 => i128::from(i64::from_le_bytes(self.take()?)),
+                    _ => i128::from_le_bytes(self.take()?),
                 };
                 written(|out| write_decimal(number, scale, out))
             }
             ScalarType::Date => {
-                let days = u16::from_le_bytes(self.take());
+                let days = u16::from_le_bytes(self.take()?);
                 written(|out| crate::decode::time::write_day(i64::from(days), out))
             }
-            ScalarType::DateTime => time(i64::from(u32::from_le_bytes(self.take())), scalar),
-            ScalarType::DateTime64 { .. } => time(i64::from_le_bytes(self.take()), scalar),
+            ScalarType::DateTime => time(i64::from(u32::from_le_bytes(self.take()?)), scalar),
+            ScalarType::DateTime64 { .. } => time(i64::from_le_bytes(self.take()?), scalar),
             ScalarType::Uuid => {
-                let upper = u128::from(self.number());
-                let number = upper << 64 | u128::from(self.number());
+                let upper = u128::from(self.number()?);
+                let number = upper << 64 | u128::from(self.number()?);
                 written(|out| write_uuid(number, out))
             }
-        }
+        })
     }
 }
 
@@ -170,5 +191,5 @@ fn time(ticks: i64, scalar: ScalarType) -> Value {
 fn written(write: impl Fn(&mut Vec<u8>)) -> Value {
     let mut out = Vec::new();
     write(&mut out);
-    json!(String::from_utf8(out).unwrap())
+    json!(String::from_utf8_lossy(&out))
 }
