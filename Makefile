@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e generate helm
+.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e bench generate helm
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
@@ -118,7 +118,13 @@ contracts: up
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
-	$(WITH_ENVIRONMENT) cargo test --package e2e -- --test-threads=8
+	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8
+
+bench: PURPOSE := bench
+bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look, PART=latency: one section; docs/benchmarks.md has the rest).
+	cargo build --release --package processor
+	cargo build --release --package e2e --features baselines --bin bench --bin baseline
+	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick) $(if $(PART),--part $(PART))
 
 # The first run writes the files and fails where that made later tests stale; the second says whether all is well now.
 generate: prerequisites helm ## Rewrites every generated and golden file; needs no cluster.

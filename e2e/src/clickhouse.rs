@@ -26,10 +26,18 @@ impl ClickHouse {
     /// Speaks to the server of the connections. It connects with the first statement.
     #[must_use]
     pub fn new(connections: &Connections) -> Self {
+        let Connections { clickhouse_url: url, clickhouse_user: user, clickhouse_password: password, .. } =
+            connections;
+        Self::at(url, user, password)
+    }
+
+    /// Speaks to the server at an address.
+    #[must_use]
+    pub fn at(url: &str, user: &str, password: &str) -> Self {
         let client = clickhouse::Client::default()
-            .with_url(&connections.clickhouse_url)
-            .with_user(&connections.clickhouse_user)
-            .with_password(&connections.clickhouse_password)
+            .with_url(url)
+            .with_user(user)
+            .with_password(password)
             .with_validation(false);
         Self { client }
     }

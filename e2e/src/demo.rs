@@ -9,7 +9,6 @@ mod findings;
 mod forwarding;
 mod load;
 mod processors;
-mod screen;
 mod show;
 mod stage;
 mod strangers;
@@ -26,10 +25,10 @@ use crate::connections::Connections;
 use crate::install;
 use crate::kafka::Kafka;
 
+use crate::screen::Screen;
 use forwarding::Forwarding;
 use load::PerApp;
 use processors::Processors;
-use screen::Screen;
 
 /// Namespace of the sample.
 const NAMESPACE: &str = "shop";

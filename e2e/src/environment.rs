@@ -31,3 +31,19 @@ mod outside;
 mod parts;
 mod prerequisites;
 mod process;
+
+use std::path::PathBuf;
+
+use nix::unistd::Pid;
+
+/// The process of a part of the environment, while it runs on this machine.
+#[must_use]
+pub fn process_of(settings: &settings::Settings, part: &str) -> Option<Pid> {
+    process::find(settings, part).map(|found| Pid::from_raw(found.pid))
+}
+
+/// The variable by which `down` knows a process as one of the environment's, and ends it.
+#[must_use]
+pub fn mark() -> (&'static str, PathBuf) {
+    (process::MARK, settings::Settings::from_environment().state)
+}

@@ -9,7 +9,7 @@
 pub mod defect;
 pub mod expected;
 mod fact;
-mod random;
+pub(crate) mod random;
 mod shape;
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Kafka {
         self.config().create().context("making a Kafka admin client")
     }
 
-    fn config(&self) -> ClientConfig {
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("client.id", "tributary-e2e");
         config
@@ -238,7 +238,7 @@ fn read(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Kept>> {
 
 /// Remembers the records that the broker did not take.
 #[derive(Default)]
-struct Failures(Mutex<Option<KafkaError>>);
+pub(crate) struct Failures(Mutex<Option<KafkaError>>);
 
 impl ClientContext for Failures {}
 
@@ -252,23 +252,49 @@ impl ProducerContext for Failures {
     }
 }
 
+/// A producer whose records arrive once and in order, or not at all.
+pub(crate) fn producer(mut config: ClientConfig, compression: &str) -> Result<BaseProducer<Failures>> {
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("compression.type", compression)
+        .set("linger.ms", "20")
+        .set("message.timeout.ms", "120000");
+    config.create_with_context(Failures::default()).context("making a Kafka producer")
+}
+
+/// Waits until the broker has all that was handed over.
+pub(crate) fn finish(producer: &BaseProducer<Failures>, topic: &str) -> Result<()> {
+    producer.flush(Duration::from_secs(120)).context("the broker did not take all records within 120 s")?;
+    let failure = producer.context().0.lock().map_or(None, |mut last| last.take());
+    failure.map_or(Ok(()), |error| Err(error).with_context(|| format!("sending to {topic}")))
+}
+
+/// Hands a record over, and waits while the producer has no room for it.
+pub(crate) fn hand_over(producer: &BaseProducer<Failures>, record: BaseRecord<'_, [u8], [u8]>) -> Result<()> {
+    let topic = record.topic;
+    let mut outgoing = record;
+    while let Err((error, refused)) = producer.send(outgoing) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+            return Err(error).with_context(|| format!("sending to {topic}"));
+        }
+        producer.poll(Duration::from_millis(20));
+        outgoing = refused;
+    }
+    Ok(())
+}
+
 fn send(
-    mut config: ClientConfig,
+    config: ClientConfig,
     topic: &str,
     records: impl Iterator<Item = Record>,
     load: &Load,
 ) -> Result<Expected> {
-    config
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("compression.type", "lz4")
-        .set("linger.ms", "20")
-        .set("message.timeout.ms", "120000");
-    let producer: BaseProducer<Failures> =
-        config.create_with_context(Failures::default()).context("making a Kafka producer")?;
+    let producer = producer(config, "lz4")?;
     let (begun, mut expected) = (Instant::now(), Expected::default());
     for record in records {
-        hand_over(&producer, topic, &record)?;
+        let outgoing = BaseRecord::to(topic).key(record.key.as_bytes()).payload(record.value.as_slice());
+        hand_over(&producer, outgoing.timestamp(record.timestamp))?;
         expected.add(&record.fate);
         load.sent.store(expected.sent, Ordering::Relaxed);
         if expected.sent.is_multiple_of(256) {
@@ -280,25 +306,6 @@ fn send(
             }
         }
     }
-    producer.flush(Duration::from_secs(120)).context("the broker did not take all records within 120 s")?;
-    let failure = producer.context().0.lock().map_or(None, |mut last| last.take());
-    match failure {
-        Some(error) => Err(error).with_context(|| format!("sending to {topic}")),
-        None => Ok(expected),
-    }
-}
-
-fn hand_over(producer: &BaseProducer<Failures>, topic: &str, record: &Record) -> Result<()> {
-    let mut outgoing = BaseRecord::to(topic)
-        .key(record.key.as_bytes())
-        .payload(record.value.as_slice())
-        .timestamp(record.timestamp);
-    while let Err((error, refused)) = producer.send(outgoing) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-            return Err(error).with_context(|| format!("sending to {topic}"));
-        }
-        producer.poll(Duration::from_millis(20));
-        outgoing = refused;
-    }
-    Ok(())
+    finish(&producer, topic)?;
+    Ok(expected)
 }

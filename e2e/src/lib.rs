@@ -1,7 +1,12 @@
-//! The real thing: what brings up Kubernetes, Kafka and ClickHouse on one machine, and what proves Tributary on them.
+//! The real thing: what brings up Kubernetes, Kafka and ClickHouse on one machine, what proves Tributary on them,
+//! and what it costs there.
 
 pub mod environment;
 
+#[cfg(feature = "baselines")]
+pub mod baseline;
+#[cfg(feature = "proof")]
+pub mod bench;
 #[cfg(feature = "proof")]
 pub mod demo;
 #[cfg(feature = "proof")]
@@ -23,5 +28,7 @@ pub mod host;
 pub mod install;
 #[cfg(feature = "proof")]
 pub mod kafka;
+#[cfg(feature = "proof")]
+mod screen;
 #[cfg(feature = "proof")]
 pub mod wait;

@@ -123,7 +123,7 @@ fn run(folder: &Path) -> Option<String> {
     let stream: Stream =
         serde_yaml::from_str(&fs::read_to_string(folder.join("stream.yaml")).unwrap()).unwrap();
     let mut line = line_of(&stream);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let (mut rejected, mut forwarded) = (String::new(), String::new());
     let input = fs::read_to_string(folder.join("in.jsonl")).unwrap();
     for (offset, text) in input.lines().enumerate() {

@@ -27,7 +27,7 @@ pub(crate) mod envelope {
     pub(crate) const OFFSET: usize = 6;
 }
 
-/// The rows of one batch. Used again after [`Rows::clear`], which keeps the memory.
+/// The rows of one batch. May be used again after [`Rows::clear`], which keeps the memory.
 #[derive(Debug)]
 pub struct Rows {
     buffers: Vec<Buffer>,
@@ -40,10 +40,10 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Starts without rows.
-    pub(crate) fn new(columns: &[Column]) -> Self {
+    /// Starts without rows, with room for as many; room is an address until something is written there.
+    pub(crate) fn new(columns: &[Column], n_rows: usize) -> Self {
         debug_assert!(columns.len() > ENVELOPE.len());
-        let buffers: Vec<_> = columns.iter().map(Buffer::new).collect();
+        let buffers: Vec<_> = columns.iter().map(|column| Buffer::new(column, n_rows)).collect();
         let row_bytes = buffers.iter().map(Buffer::missing_bytes).sum();
         Self { buffers, n_rows: 0, n_bytes: 0, row_bytes, scratch: Vec::new() }
     }
@@ -79,14 +79,30 @@ impl Rows {
     }
 
     /// Appends one Native block of the rows of a range, which ends within [`Rows::n_rows`].
-    #[inline(never)]
     pub fn encode_rows(&self, rows: Range<usize>, out: &mut Vec<u8>) {
-        let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
         out.reserve(self.n_bytes + self.n_bytes / 8);
-        write_length(self.buffers.len(), out);
-        write_length(rows.len(), out);
-        for buffer in &self.buffers {
-            buffer.encode(rows.clone(), out);
+        for piece in 0..self.n_pieces() {
+            self.encode_piece(piece, rows.clone(), out);
+        }
+    }
+
+    /// Number of pieces of a Native block: its head, and each column.
+    #[must_use]
+    pub fn n_pieces(&self) -> usize {
+        1 + self.buffers.len()
+    }
+
+    /// Appends one piece of the Native block of a range of rows. All pieces in order are the block, which need not be in memory at once.
+    #[inline(never)]
+    pub fn encode_piece(&self, piece: usize, rows: Range<usize>, out: &mut Vec<u8>) {
+        let rows = rows.start.min(self.n_rows)..rows.end.min(self.n_rows);
+        match piece.checked_sub(1).map(|column| self.buffers.get(column)) {
+            None => {
+                write_length(self.buffers.len(), out);
+                write_length(rows.len(), out);
+            }
+            Some(Some(buffer)) => buffer.encode(rows, out),
+            Some(None) => {}
         }
     }
 

@@ -46,8 +46,11 @@ mod writing;
 
 pub use run::{Ended, run};
 
-/// Tries under way at once. One insert fills the server while the next block is encoded.
-const AWAY_AT_ONCE: usize = 2;
+/// Tries under way at once, each of another partition: fewer, and many partitions wait for each other.
+const AWAY_AT_ONCE: usize = 8;
+/// The same while reading waits for writing: one insert fills the server while the next block is encoded, and what comes meanwhile makes
+/// the next batches larger.
+const AWAY_AT_ONCE_UNDER_LOAD: usize = 2;
 /// How often the ends of partitions are asked for.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);

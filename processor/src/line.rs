@@ -120,10 +120,10 @@ impl Line {
         &self.columns
     }
 
-    /// Returns buffers for one batch.
+    /// Returns buffers for one batch, with room for some rows.
     #[must_use]
-    pub fn rows(&self) -> Rows {
-        Rows::new(&self.columns)
+    pub fn rows(&self, n_rows: usize) -> Rows {
+        Rows::new(&self.columns, n_rows)
     }
 
     /// Takes a record all the way; a record that is rejected or filtered leaves the rows as they were.

@@ -170,7 +170,7 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
     let server = Server::connect("types").await;
     let mut line = line(EVERY_TYPE);
     server.create("all", line.columns()).await;
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let least = r#"{"event":"all","event_id":"1","event_time":"2026-01-31T10:00:00.123Z","s":"","sn":"","low":"","lown":"","b":false,"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-9223372036854775808,"u8":0,"u16":0,"u32":0,"u64":0,"f32":-1.5,"f64":-0.1,"d4":-9999999.99,"d8":-99999999999999.9999,"d16":-9999999999999999999999999999.9999999999,"day":"1970-01-01","t":"1970-01-01T00:00:00Z","t3":"1900-01-01T00:00:00Z","t9":"1969-12-31T23:59:59.999999999Z","u":"00000000-0000-0000-0000-000000000000","ls":[],"li":[],"ld":[],"lu":[],"j":{}}"#;
     let missing = r#"{"event":"all","s":"only","low":"a","u64":1,"d8":0}"#;
     let greatest = r#"{"event":"all","event_id":"3","s":"grüße 😀\n\u0000\"","sn":"x","low":"b","lown":"b","b":true,"i8":127,"i16":32767,"i32":2147483647,"i64":9223372036854775807,"u8":255,"u16":65535,"u32":4294967295,"u64":18446744073709551615,"f32":1.5,"f64":1e308,"d4":9999999.99,"d8":99999999999999.9999,"d16":9999999999999999999999999999.9999999999,"day":"2149-06-06","t":"2106-02-07T06:28:15Z","t3":"2299-12-31T23:59:59.999Z","t9":"2262-04-11T23:47:16.000000001Z","u":"00112233-4455-6677-8899-aabbccddeeff","ls":["a","","c"],"li":[-1,2],"ld":[1.5,-2.25],"lu":["00112233-4455-6677-8899-aabbccddeeff"],"j":{"a":{"b":[1,"x"]}},"more":{"k":1}}"#;
@@ -208,7 +208,7 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
         let folder = folder.unwrap();
         let name = folder.file_name().into_string().unwrap();
         let mut line = line(&std::fs::read_to_string(folder.path().join("stream.yaml")).unwrap());
-        let mut rows = line.rows();
+        let mut rows = line.rows(0);
         let input = std::fs::read_to_string(folder.path().join("in.jsonl")).unwrap();
         for (offset, text) in input.lines().enumerate() {
             take(&mut line, &mut rows, offset, text.as_bytes());
@@ -239,7 +239,7 @@ async fn the_engine_takes_dictionaries_of_every_width() {
         "{schemas: [{name: e, fields: [{name: x, type: Int32, required: true}]}], unknownEvents: Store}",
     );
     server.create("t", line.columns()).await;
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     for offset in 0..70_000 {
         let event = format!("{{\"event\":\"type {offset}\",\"a\":{offset}}}");
         assert_eq!(take(&mut line, &mut rows, offset, event.as_bytes()), Outcome::Stored);
@@ -256,7 +256,7 @@ async fn the_engine_says_which_rows_it_has_and_tells_an_earlier_topic_apart() {
     let server = Server::connect("questions").await;
     let mut line = line("{schemas: [{name: e, fields: [{name: x, type: Int32, required: true}]}]}");
     server.create("t", line.columns()).await;
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let (earlier, later) = (1_700_000_000_123_i64, 1_769_860_800_456_i64);
     // An earlier topic had thirty records, this one has ten so far.
     for (received, n_records) in [(earlier, 30), (later, 10)] {

@@ -11,13 +11,13 @@ use anyhow::{Result, anyhow};
 use tokio::task::JoinHandle;
 
 use super::findings::rejected;
-use super::screen::thousands;
 use super::{Demo, NAMESPACE};
 use crate::clickhouse::table;
 use crate::generator::expected::Expected;
 use crate::generator::{App, Generator, Request};
 use crate::host::{self, Usage};
 use crate::kafka::Load;
+use crate::screen::thousands;
 
 /// How long nothing may move before the demo gives up.
 const STANDSTILL: Duration = Duration::from_secs(60);

@@ -9,10 +9,10 @@ use crds::processor_report::Counters;
 
 use super::findings::{Findings, settled};
 use super::load::PerApp;
-use super::screen::thousands;
 use super::{Demo, NAMESPACE};
 use crate::generator::App;
 use crate::generator::expected::Expected;
+use crate::screen::thousands;
 
 /// How many bytes of a dead letter are shown.
 const SAMPLE_BYTES: usize = 60;

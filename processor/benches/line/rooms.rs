@@ -19,7 +19,7 @@ const DOORS: [(&str, usize); 7] = [
     ("processor::decode::Walk::decode", 0),
     ("processor::check::check", 1),
     ("processor::map::append", 2),
-    ("processor::columns::Rows::encode_rows", 3),
+    ("processor::columns::Rows::encode_piece", 3),
     ("processor::check::fault::Fault::explain", 4),
     ("line::stand::letter", 4),
     ("line::stand::let_go", 4),

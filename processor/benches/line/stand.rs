@@ -46,7 +46,7 @@ impl Stand {
         let selection =
             config.rules.first().map(|rule| Selection::new(&config, rule, hash_key)).transpose()?;
         Ok(Self {
-            rows: Some(line.rows()),
+            rows: Some(line.rows(0)),
             line,
             block: Vec::new(),
             seen: (workload.feature == Feature::Deduplication).then(|| Seen::new(86_400)),

@@ -18,7 +18,7 @@ schemas:
 
 fn reject(members: &str) -> Rejected {
     let mut line = line(STREAM);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let payload = format!("{{\"event\":\"purchase\",{members}}}");
     let outcome = line.take(&record(0, Some(payload.as_bytes())), &mut rows);
     assert!(rows.is_empty(), "{payload}");
@@ -59,7 +59,7 @@ fn the_field_and_the_schema_version_stand_beside_the_message() {
 #[test]
 fn every_digit_of_a_uuid_is_hexadecimal() {
     let mut line = line(STREAM);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let uuid = "01234567-89ab-cdef-FEDC-ba9876543210";
     for at in 0..uuid.len() {
         for byte in (b' '..=b'~').filter(|byte| !b"\"\\".contains(byte)) {

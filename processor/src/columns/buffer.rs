@@ -16,6 +16,9 @@ const JSON_AS_STRING: u64 = 1;
 /// Version of the dictionary's serialization.
 const DICTIONARY_VERSION: u64 = 1;
 
+/// Bytes of a text, for the room that is made for many; longer ones grow it.
+const USUAL_TEXT: usize = 24;
+
 /// JSON without a member, as a string of the Native format.
 const EMPTY_OBJECT: &[u8] = b"\x02{}";
 
@@ -51,28 +54,29 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Starts an empty column.
-    pub(crate) fn new(column: &Column) -> Self {
+    /// Starts an empty column with room for some rows.
+    pub(crate) fn new(column: &Column, n_rows: usize) -> Self {
         let mut header = Vec::new();
         write_string(column.name.as_bytes(), &mut header);
         write_string(column.column_type.to_string().as_bytes(), &mut header);
         let mut nulls = None;
         let store = match column.column_type {
-            ColumnType::Plain(scalar) => Store::of_scalar(scalar),
+            ColumnType::Plain(scalar) => Store::of_scalar(scalar, n_rows),
             ColumnType::Nullable(scalar) => {
-                nulls = Some(Vec::new());
-                Store::of_scalar(scalar)
+                nulls = Some(Vec::with_capacity(n_rows));
+                Store::of_scalar(scalar, n_rows)
             }
             ColumnType::LowCardinality | ColumnType::LowCardinalityNullable => {
                 header.extend_from_slice(&DICTIONARY_VERSION.to_le_bytes());
                 Store::Dictionary(Dictionary::new(column.column_type == ColumnType::LowCardinalityNullable))
             }
-            ColumnType::Array(scalar) => {
-                Store::List { ends: Vec::new(), elements: Box::new(Store::of_scalar(scalar)) }
-            }
+            ColumnType::Array(scalar) => Store::List {
+                ends: Vec::with_capacity(n_rows),
+                elements: Box::new(Store::of_scalar(scalar, n_rows)),
+            },
             ColumnType::Json => {
                 header.extend_from_slice(&JSON_AS_STRING.to_le_bytes());
-                Store::Text { bytes: Vec::new(), missing: EMPTY_OBJECT }
+                Store::Text { bytes: Vec::with_capacity(n_rows * EMPTY_OBJECT.len()), missing: EMPTY_OBJECT }
             }
         };
         Self { header, store, nulls, n_rows: 0 }
@@ -180,9 +184,11 @@ impl Buffer {
 }
 
 impl Store {
-    fn of_scalar(scalar: ScalarType) -> Self {
+    fn of_scalar(scalar: ScalarType, n_rows: usize) -> Self {
         let width = match scalar {
-            ScalarType::String => return Self::Text { bytes: Vec::new(), missing: &[0] },
+            ScalarType::String => {
+                return Self::Text { bytes: Vec::with_capacity(n_rows * USUAL_TEXT), missing: &[0] };
+            }
             ScalarType::Bool | ScalarType::Int8 | ScalarType::UInt8 => 1,
             ScalarType::Int16 | ScalarType::UInt16 | ScalarType::Date => 2,
             ScalarType::Int32 | ScalarType::UInt32 | ScalarType::Float32 | ScalarType::DateTime => 4,
@@ -191,7 +197,7 @@ impl Store {
             ScalarType::Decimal { precision: 10..=18, .. } => 8,
             ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
         };
-        Self::Fixed { width, bytes: Vec::new() }
+        Self::Fixed { width, bytes: Vec::with_capacity(n_rows * width) }
     }
 
     fn missing_bytes(&self) -> usize {

@@ -15,7 +15,7 @@ fn rows(columns: &[(&str, ColumnType)]) -> Rows {
             Column { name: (*name).to_owned(), column_type: column_type.clone(), comment: String::new() };
         all.insert(all.len() - 1, column);
     }
-    Rows::new(&all)
+    Rows::new(&all, 0)
 }
 
 fn block(rows: &Rows, range: std::ops::Range<usize>) -> Block {
@@ -152,7 +152,7 @@ fn strings_longer_than_a_length_byte_are_written_whole() {
         comment: String::new(),
     };
     for length in [127, 128, 16_383, 16_384, 100_000] {
-        let mut buffer = Buffer::new(&column);
+        let mut buffer = Buffer::new(&column, 0);
         buffer.push_text("y".repeat(length).as_bytes());
         buffer.push_text(b"z");
         let mut bytes = vec![1, 1];

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::partition::{Flight, FlightState, Partition, Start};
 use super::writer::{Report, Writer};
-use super::{AWAY_AT_ONCE, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
+use super::{AWAY_AT_ONCE, AWAY_AT_ONCE_UNDER_LOAD, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
 use crate::batch::Batch;
 use crate::deduplicate::Seen;
 use crate::deliver::{End, Job, Parts, Plan};
@@ -134,13 +134,13 @@ impl<S: Source, W: Writer> Flow<S, W> {
     pub(super) fn close_due(&mut self, now: Instant) {
         let limits = self.intake.limits;
         let is_over = self.is_over();
-        let n_away = self.n_away();
+        let n_free = self.away_at_once().saturating_sub(self.n_away());
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.
             let is_next =
                 partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none();
             let is_old = partition.filling.as_ref().is_some_and(|batch| batch.is_old(&limits, now));
-            if is_next && is_old && n_away < AWAY_AT_ONCE {
+            if is_next && is_old && n_free > 0 {
                 partition.close();
             }
         }
@@ -159,6 +159,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
         }
     }
 
+    /// Tries that may be under way. With more kept than may be kept, large batches are worth more than early ones.
+    fn away_at_once(&self) -> usize {
+        if self.is_over() { AWAY_AT_ONCE_UNDER_LOAD } else { AWAY_AT_ONCE }
+    }
+
     fn n_away(&mut self) -> usize {
         self.intake.all().filter(|partition| partition.flight.as_ref().is_some_and(Flight::is_away)).count()
     }
@@ -169,7 +174,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         if self.commit_after.is_some_and(|after| now < after) {
             return;
         }
-        let n_free = AWAY_AT_ONCE.saturating_sub(self.n_away());
+        let n_free = self.away_at_once().saturating_sub(self.n_away());
         let mut due: Vec<(Instant, i32)> = self
             .intake
             .all()

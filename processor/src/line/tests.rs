@@ -46,7 +46,7 @@ fn never_panics_and_keeps_rows_whole_whatever_bytes_come() {
     let seed = 0x7e57_5eed;
     let mut random = Random(seed);
     let mut line = line(STREAM);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     let (mut n_stored, mut n_rejected) = (0, 0);
     for round in 0..20_000 {
         let mut bytes = EVENTS[random.below(EVENTS.len())].as_bytes().to_vec();
@@ -97,7 +97,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 #[test]
 fn the_same_record_gives_the_same_row_whatever_came_before() {
     let row_of = |line: &mut Line, event: &str| {
-        let mut rows = line.rows();
+        let mut rows = line.rows(0);
         let outcome = line.take(&record(7, Some(event.as_bytes())), &mut rows);
         let mut bytes = Vec::new();
         rows.encode(&mut bytes);
@@ -121,7 +121,7 @@ fn the_order_of_keys_does_not_matter() {
         let mut turned = members;
         turned.rotate_left(turn);
         let event = format!("{{{}}}", turned.join(","));
-        let mut rows = line.rows();
+        let mut rows = line.rows(0);
         assert_eq!(line.take(&record(0, Some(event.as_bytes())), &mut rows), Outcome::Stored);
         let mut bytes = Vec::new();
         rows.encode(&mut bytes);
@@ -188,7 +188,7 @@ fn a_line_is_refused_with_all_that_is_wrong() {
 #[test]
 fn the_rows_count_the_bytes_of_their_block() {
     let mut line = line(STREAM);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     for (offset, event) in EVENTS.iter().cycle().take(1000).enumerate() {
         line.take(&record(offset, Some(event.as_bytes())), &mut rows);
     }
@@ -212,7 +212,7 @@ fn values_that_are_missing_count_too() {
         fields("b", 150)
     );
     let mut line = line(&stream);
-    let mut rows = line.rows();
+    let mut rows = line.rows(0);
     for offset in 0..1000 {
         line.take(&record(offset, Some(br#"{"event":"narrow","a0":1}"#)), &mut rows);
     }

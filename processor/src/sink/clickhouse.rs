@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use clickhouse::insert_formatted::CompressedData;
 use clickhouse::{Client, Compression};
 use crds::columns::Column;
 use crds::stream_config::ClickHouseConfig;
@@ -25,7 +25,7 @@ pub mod verdict;
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Bytes compressed and sent at once.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 19;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// A question that no index helps with reads two columns of the whole table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(180);
@@ -76,7 +76,8 @@ impl ClickHouseSink {
         self.client.clone().with_user(&credentials.user).with_password(&credentials.password)
     }
 
-    async fn insert(&self, token: &str, body: Bytes) -> Result<(), clickhouse::error::Error> {
+    async fn insert(&self, write: Write<'_>) -> Result<(), clickhouse::error::Error> {
+        let Write { token, rows, part } = write;
         let mut insert = self
             .client()
             .insert_formatted_with(self.insert.as_str())
@@ -87,9 +88,16 @@ impl ClickHouseSink {
             .with_setting("max_partitions_per_insert_block", "0")
             .with_setting("type_json_skip_duplicated_paths", "1")
             .with_setting("input_format_skip_unknown_fields", "0");
-        // In pieces: each is compressed on its own, so no second copy of the whole is made.
-        for start in (0..body.len()).step_by(PIECE) {
-            insert.send(body.slice(start..body.len().min(start + PIECE))).await?;
+        // Column by column, so that the block is never in memory as a whole beside the columns.
+        let mut block = Vec::new();
+        for piece in 0..rows.n_pieces() {
+            rows.encode_piece(piece, part.clone(), &mut block);
+            if block.len() >= PIECE || piece + 1 == rows.n_pieces() {
+                for bytes in block.chunks(PIECE) {
+                    insert.send_compressed(CompressedData::new(bytes, Compression::Lz4)?).await?;
+                }
+                block.clear();
+            }
         }
         insert.end().await
     }
@@ -174,9 +182,7 @@ impl ClickHouseSink {
 
 impl Sink for ClickHouseSink {
     async fn write(&self, write: Write<'_>) -> Result<(), SinkError> {
-        let mut body = Vec::new();
-        write.rows.encode_rows(write.part, &mut body);
-        match tokio::time::timeout(INSERT_TIMEOUT, self.insert(write.token, body.into())).await {
+        match tokio::time::timeout(INSERT_TIMEOUT, self.insert(write)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(verdict::judge(error)),
             Err(_) => Err(verdict::silent("ClickHouse did not answer an insert", INSERT_TIMEOUT)),

@@ -6,19 +6,23 @@
 //! A letter may be delivered twice when the process dies between delivery and acknowledgement; the position tells.
 //! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
 
-use std::sync::Mutex;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crds::conditions::Reason;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+
+mod round;
 
 use crate::batch::Letter;
 use crate::retry::Verdict;
 use crate::sink::{DeadLetters, SinkError};
 use crate::source::kafka::fault::reason;
 use crate::source::kafka::properties::Connection;
+use round::{Receipt, Receipts, Round};
 
 /// Letters that are under way at once.
 const AT_ONCE: usize = 1000;
@@ -26,12 +30,15 @@ const AT_ONCE: usize = 1000;
 const CUT: usize = 512 * 1024;
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(20);
 
+/// Answers come on a thread of its own.
+type Client = ThreadedProducer<Receipts>;
+
 /// Produces to the dead-letter topic. The client is made when the first letter comes.
 pub struct DeadLetterProducer {
     connection: Connection,
     source_topic: String,
     topic: String,
-    producer: Mutex<Option<FutureProducer>>,
+    producer: Mutex<Option<Arc<Client>>>,
 }
 
 impl DeadLetterProducer {
@@ -46,13 +53,13 @@ impl DeadLetterProducer {
     }
 
     /// Returns the client; a broken one is replaced.
-    fn client(&self) -> Result<FutureProducer, KafkaError> {
+    fn client(&self) -> Result<Arc<Client>, KafkaError> {
         let mut kept = self.producer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(producer) = kept.as_ref().filter(|producer| producer.client().fatal_error().is_none()) {
-            return Ok(producer.clone());
+            return Ok(Arc::clone(producer));
         }
-        let producer: FutureProducer = self.connection.producer().create()?;
-        *kept = Some(producer.clone());
+        let producer = Arc::new(self.connection.producer().create_with_context(Receipts)?);
+        *kept = Some(Arc::clone(&producer));
         Ok(producer)
     }
 
@@ -80,68 +87,39 @@ impl DeadLetterProducer {
         headers
     }
 
-    /// Hands a letter to the client, waiting while its queue is full.
-    async fn send(
-        &self,
-        producer: &FutureProducer,
-        letter: &Letter,
-        cut: Option<usize>,
-    ) -> Result<DeliveryFuture, KafkaError> {
+    /// Hands a letter to the client, waiting while its queue is full; the receipt is answered in any case.
+    async fn send(&self, producer: &Client, (letter, receipt): (&Letter, Receipt), cut: Option<usize>) {
         let original = &letter.original;
         let whole = original.payload.as_deref();
         let cut_from = whole.map(<[u8]>::len).filter(|length| cut.is_some_and(|cut| *length > cut));
         let payload = whole.map(|bytes| &bytes[..cut.unwrap_or(bytes.len()).min(bytes.len())]);
-        loop {
-            let record = FutureRecord {
-                topic: &self.topic,
-                partition: None,
-                payload,
-                key: original.key.as_deref(),
-                timestamp: None,
-                headers: Some(self.headers(letter, cut_from)),
-            };
-            match producer.send_result(record) {
-                Ok(delivery) => return Ok(delivery),
-                Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
-                    tokio::time::sleep(QUEUE_FULL_WAIT).await;
-                }
-                Err((error, _)) => return Err(error),
+        let mut record = BaseRecord::with_opaque_to(&self.topic, Box::new(receipt))
+            .headers(self.headers(letter, cut_from));
+        (record.key, record.payload) = (original.key.as_deref(), payload);
+        while let Err((error, refused)) = producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return refused.delivery_opaque.answer(Err(error));
             }
+            record = refused;
+            tokio::time::sleep(QUEUE_FULL_WAIT).await;
         }
     }
 
     /// Delivers some letters; returns those that were not.
     async fn deliver_some(
         &self,
-        producer: &FutureProducer,
+        producer: &Client,
         letters: Vec<Letter>,
         cut: Option<usize>,
     ) -> (Vec<Letter>, Option<KafkaError>) {
-        let mut under_way = Vec::with_capacity(letters.len());
-        let (mut left, mut failure) = (Vec::new(), None);
-        for letter in letters {
-            match self.send(producer, &letter, cut).await {
-                Ok(delivery) => under_way.push((letter, delivery)),
-                Err(error) => {
-                    left.push(letter);
-                    failure = Some(error);
-                }
-            }
+        let round = Round::of(letters.len());
+        for (place, letter) in letters.iter().enumerate() {
+            self.send(producer, (letter, round.receipt(place)), cut).await;
         }
-        for (letter, delivery) in under_way {
-            match delivery.await {
-                Ok(Ok(_)) => {}
-                Ok(Err((error, _))) => {
-                    left.push(letter);
-                    failure = Some(error);
-                }
-                Err(_) => {
-                    left.push(letter);
-                    failure = Some(KafkaError::Canceled);
-                }
-            }
-        }
-        (left, failure)
+        let failures = round.failures().await;
+        let places: HashSet<usize> = failures.iter().map(|(place, _)| *place).collect();
+        let left = letters.into_iter().enumerate().filter(|(place, _)| places.contains(place));
+        (left.map(|(_, letter)| letter).collect(), failures.into_iter().next_back().map(|(_, error)| error))
     }
 
     fn failed(&self, error: KafkaError) -> SinkError {

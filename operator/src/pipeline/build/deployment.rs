@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use crds::stream_config::VARIABLES;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
+    TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -107,6 +109,7 @@ fn container(plan: &Plan) -> Container {
         // The image's own, whatever somebody wrote there.
         command: Some(Vec::new()),
         args: Some(Vec::new()),
+        env: Some(variables()),
         image: Some(plan.image.clone()),
         image_pull_policy: Some(plan.image_pull_policy.clone()),
         liveness_probe: Some(probe("/livez", 10)),
@@ -134,6 +137,15 @@ fn container(plan: &Plan) -> Container {
         volume_mounts: Some(volumes::mounts(plan)),
         ..Container::default()
     }
+}
+
+fn variables() -> Vec<EnvVar> {
+    let variable = |(name, value): (&str, &str)| EnvVar {
+        name: name.into(),
+        value: Some(value.into()),
+        ..EnvVar::default()
+    };
+    VARIABLES.map(variable).to_vec()
 }
 
 fn probe(path: &str, period: i32) -> Probe {

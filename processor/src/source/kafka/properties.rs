@@ -12,7 +12,7 @@ use rdkafka::ClientConfig;
 pub const SESSION_TIMEOUT_MILLISECONDS: u64 = 12_000;
 
 /// What a consumer fetches ahead, kilobytes.
-const QUEUE_KILOBYTES: u32 = 16_384;
+const QUEUE_KILOBYTES: u32 = 4_096;
 
 /// How to reach Kafka.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Connection {
             // How soon partitions that were added are read.
             .set("topic.metadata.refresh.interval.ms", "10000")
             .set("queued.max.messages.kbytes", self.queue_kilobytes.to_string())
-            .set("fetch.max.bytes", "8388608")
+            .set("fetch.max.bytes", "2097152")
             .set("fetch.queue.backoff.ms", "20")
             .set("allow.auto.create.topics", "false");
         config

@@ -10,7 +10,7 @@ const QUIET: Duration = Duration::from_secs(2);
 const BAR: usize = 48;
 
 /// Standard output, and what was printed last.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     steps: u32,
     is_terminal: bool,
     printed: Option<Instant>,
@@ -19,12 +19,12 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Takes standard output.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { steps: 0, is_terminal: stdout().is_terminal(), printed: None, open: false }
     }
 
     /// Begins a step: what is done, and the command that does it.
-    pub(super) fn step(&mut self, what: &str, command: &str) -> Result<()> {
+    pub(crate) fn step(&mut self, what: &str, command: &str) -> Result<()> {
         self.steps += 1;
         let number = self.steps;
         let command = if command.is_empty() { String::new() } else { format!("   $ {command}") };
@@ -33,13 +33,13 @@ impl Screen {
     }
 
     /// Prints a line.
-    pub(super) fn line(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<()> {
         self.close()?;
         writeln!(stdout(), "{text}")
     }
 
     /// Prints a line that the next one of its kind replaces; on no terminal, now and then only.
-    pub(super) fn progress(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn progress(&mut self, text: &str) -> Result<()> {
         if self.is_terminal {
             self.open = true;
             write!(stdout(), "\r\x1b[2K{text}")?;
@@ -53,7 +53,7 @@ impl Screen {
     }
 
     /// Prints a table: the first row is the head, the first column and those marked text are left-aligned.
-    pub(super) fn table(&mut self, rows: &[Vec<String>], text_columns: &[usize]) -> Result<()> {
+    pub(crate) fn table(&mut self, rows: &[Vec<String>], text_columns: &[usize]) -> Result<()> {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -76,7 +76,7 @@ impl Screen {
     }
 
     /// Prints a bar a row, the longest over the whole width.
-    pub(super) fn bars(&mut self, rows: &[(String, u64)]) -> Result<()> {
+    pub(crate) fn bars(&mut self, rows: &[(String, u64)]) -> Result<()> {
         let most = rows.iter().map(|(_, number)| *number).max().unwrap_or(1).max(1);
         for (label, number) in rows {
             // Eighths of a character, so that small differences show.
@@ -98,7 +98,7 @@ impl Screen {
 }
 
 /// Writes a number with a comma after each thousand.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
