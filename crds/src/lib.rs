@@ -28,6 +28,7 @@ pub mod rejection;
 pub mod signing_secret;
 pub mod stream_config;
 
+pub mod exposition;
 pub mod generated;
 
 pub use analytics_pipeline::{AnalyticsPipeline, AnalyticsPipelineSpec};

@@ -152,6 +152,14 @@ impl Cluster {
         self.client.request(request).await.with_context(|| format!("asking {name} for its status"))
     }
 
+    /// What a pod of ours shows at `/metrics`.
+    pub async fn metrics(&self, pod: &Pod) -> Result<String> {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/metrics");
+        let request = axum::http::Request::get(path).body(Vec::new()).context("building a request")?;
+        self.client.request_text(request).await.with_context(|| format!("asking {name} for its metrics"))
+    }
+
     /// Pods of the operator that are not on their way out.
     pub async fn operator_pods(&self) -> Result<Vec<Pod>> {
         let selector = ListParams::default().labels(install::OPERATOR_SELECTOR);

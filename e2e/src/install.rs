@@ -140,6 +140,16 @@ pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Valu
     }
 }
 
+/// Runs `helm test` on the release.
+pub async fn test(cluster: &Cluster, connections: &Connections) -> Result<()> {
+    let arguments = ["test", RELEASE, "--namespace", NAMESPACE, "--timeout", "2m"];
+    let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
+    match run(&connections.helm, &arguments, &variables, None).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(anyhow!("{error:#}\n\n{}", cluster.dump(NAMESPACE).await)),
+    }
+}
+
 /// Starts the operator's pods anew and waits until they run.
 pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
     let restart =

@@ -4,6 +4,9 @@
 //! Out: no role has a wildcard, every pod meets the restricted standard, the operator understands every flag it is given, and
 //! no value is left untried. Not here: rendering, which needs helm.
 
+mod monitoring;
+mod queries;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +14,7 @@ use clap::Parser;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::probe::Probe;
 use crate::settings::Settings;
 use crate::testing::repository;
 
@@ -27,8 +31,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Every rendered object of these kinds, with the file that it stands in.
-fn rendered(kinds: &[&str]) -> Vec<(String, Value)> {
+/// Every rendered object of these kinds, with the file that it stands in; there must be some.
+fn rendered(kinds: &[&str], least: usize) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for file in files("golden").into_iter().chain([repository().join("manifests/install.yaml")]) {
         for object in documents(&file) {
@@ -37,7 +41,7 @@ fn rendered(kinds: &[&str]) -> Vec<(String, Value)> {
             }
         }
     }
-    assert!(found.len() > 1, "nothing is rendered of {kinds:?}");
+    assert!(found.len() >= least, "{} objects are rendered of {kinds:?}", found.len());
     found
 }
 
@@ -47,7 +51,7 @@ fn texts(list: &Value) -> Vec<&str> {
 
 #[test]
 fn no_role_has_a_wildcard_and_none_lists_secrets() {
-    for (place, role) in rendered(&["Role", "ClusterRole"]) {
+    for (place, role) in rendered(&["Role", "ClusterRole"], 2) {
         for rule in role["rules"].as_array().into_iter().flatten() {
             let named: Vec<&str> =
                 ["apiGroups", "resources", "verbs"].iter().flat_map(|part| texts(&rule[part])).collect();
@@ -65,8 +69,8 @@ fn no_role_has_a_wildcard_and_none_lists_secrets() {
 
 #[test]
 fn every_pod_meets_the_restricted_standard_and_writes_to_no_root_file_system() {
-    for (place, deployment) in rendered(&["Deployment"]) {
-        let pod = &deployment["spec"]["template"]["spec"];
+    for (place, object) in rendered(&["Deployment", "Pod"], 4) {
+        let pod = if object["kind"] == "Pod" { &object["spec"] } else { &object["spec"]["template"]["spec"] };
         let security = &pod["securityContext"];
         assert_eq!(security["runAsNonRoot"], true, "{place}");
         assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault", "{place}");
@@ -74,7 +78,7 @@ fn every_pod_meets_the_restricted_standard_and_writes_to_no_root_file_system() {
         for shared in ["hostNetwork", "hostPID", "hostIPC"] {
             assert_eq!(pod[shared], Value::Null, "{place}");
         }
-        for volume in pod["volumes"].as_array().unwrap() {
+        for volume in pod["volumes"].as_array().into_iter().flatten() {
             assert_eq!(volume["hostPath"], Value::Null, "{place}: {volume}");
         }
         let containers = pod["containers"].as_array().unwrap();
@@ -90,7 +94,7 @@ fn every_pod_meets_the_restricted_standard_and_writes_to_no_root_file_system() {
 
 #[test]
 fn the_operator_understands_every_flag_that_the_chart_gives_it() {
-    for (place, deployment) in rendered(&["Deployment"]) {
+    for (place, deployment) in rendered(&["Deployment"], 2) {
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         let arguments = [&["operator"], texts(&container["args"]).as_slice()].concat();
         let settings = Settings::try_parse_from(arguments).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -99,6 +103,27 @@ fn the_operator_understands_every_flag_that_the_chart_gives_it() {
             assert_eq!(settings.kafka_properties()["sasl.mechanism"], "SCRAM-SHA-512");
             assert!(settings.egress().allow_http && settings.egress().allowed_networks.len() == 2);
         }
+    }
+}
+
+#[test]
+fn the_pod_of_helm_test_asks_the_operators_service_and_is_none_of_its_pods() {
+    let services = rendered(&["Service"], 4);
+    for (place, pod) in rendered(&["Pod"], 4) {
+        let arguments = texts(&pod["spec"]["containers"][0]["args"]);
+        let program = std::iter::once("operator").chain(arguments).map(str::to_owned);
+        let asked = Probe::of(program).unwrap_or_else(|| panic!("{place}: not a probe")).url;
+        let file = place.split(' ').next().unwrap();
+        let (_, service) = services.iter().find(|(place, _)| place.starts_with(file)).unwrap();
+        let name = service["metadata"]["name"].as_str().unwrap();
+        assert_eq!(asked, format!("http://{name}.tributary-system:8080/readyz"), "{place}");
+        let (labels, selector) =
+            (&pod["metadata"]["labels"], service["spec"]["selector"].as_object().unwrap());
+        assert!(
+            selector.iter().any(|(label, value)| labels[label] != *value),
+            "{place} is selected as an operator"
+        );
+        assert_eq!(pod["metadata"]["annotations"]["helm.sh/hook"], "test");
     }
 }
 

@@ -278,6 +278,7 @@ fn retry<K: Child>(guard: &DeserializeGuard<K>, error: &ApplyError, ctx: &Contex
         return Action::requeue(std::time::Duration::from_secs(1));
     }
     error!(object = %key, error = %Chain(error), "failed to look at object");
+    ctx.metrics.failed(key.kind);
     Action::requeue(ctx.retries.failed(&key))
 }
 

@@ -98,6 +98,11 @@ impl ApplyError {
         self.code() == Some(404) && details.is_some_and(|details| !details.name.is_empty())
     }
 
+    /// Returns whether the apiserver does not know it.
+    pub fn is_unknown(&self) -> bool {
+        self.code() == Some(404)
+    }
+
     /// Returns whether it is not allowed: by the rights of the operator, or by a quota of the namespace.
     pub fn is_forbidden(&self) -> bool {
         self.code() == Some(403)
@@ -328,7 +333,7 @@ fn write_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
 
 /// Kinds as metric labels: a closed list.
 fn kind_label(kind: &str) -> &'static str {
-    const KINDS: [&str; 7] = [
+    const KINDS: [&str; 8] = [
         "AnalyticsPipeline",
         "EventSchema",
         "ForwardingRule",
@@ -336,6 +341,7 @@ fn kind_label(kind: &str) -> &'static str {
         "ConfigMap",
         "Secret",
         "ServiceAccount",
+        "PodMonitor",
     ];
     KINDS.into_iter().find(|known| *known == kind).unwrap_or("Other")
 }

@@ -38,6 +38,7 @@ pub mod secret;
 pub mod http;
 pub mod lease;
 pub mod metrics;
+pub mod probe;
 pub mod telemetry;
 
 #[cfg(test)]

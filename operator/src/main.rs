@@ -1,4 +1,4 @@
-//! The operator: settings, log, HTTP, Lease, controllers, until SIGTERM.
+//! The operator: settings, log, HTTP, Lease, controllers, until SIGTERM. With the word `probe`: a question to an operator.
 //!
 //! In: flags and environment. Out: exit code 0 after SIGTERM with the Lease given back; 1 when the Lease was lost, so that
 //! nothing is written by two at once, and the kubelet starts the process anew.
@@ -17,6 +17,7 @@ use operator::kubernetes::Kubernetes;
 use operator::lease::Candidate;
 use operator::metrics::Metrics;
 use operator::objects::Stores;
+use operator::probe::Probe;
 use operator::processors::HttpReports;
 use operator::report::{Chain, Reporter};
 use operator::settings::Settings;
@@ -35,6 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn main() -> anyhow::Result<()> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("another TLS provider is installed already");
+    }
+    if let Some(probe) = Probe::of(std::env::args()) {
+        return probe.ask().await;
     }
     let settings = Arc::new(Settings::parse());
     telemetry::start(&settings)?;

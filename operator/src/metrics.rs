@@ -13,9 +13,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::objects::Key;
+use crate::{event_schema, forwarding_rule, pipeline};
 
 /// Label of what belongs to one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +37,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     reconciles: Family<ReasonLabels, Counter>,
     durations: Family<KindLabel, Histogram, fn() -> Histogram>,
+    failures: Family<KindLabel, Counter>,
     problems: Family<ReasonLabels, Gauge>,
     writes: Family<KindLabel, Counter>,
     leader: Gauge,
@@ -56,30 +58,52 @@ impl Metrics {
     /// Declares all metrics.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("tributary_operator");
-        let reconciles = Family::default();
+        let metrics = Self {
+            registry: Arc::default(),
+            reconciles: Family::default(),
+            durations: Family::new_with_constructor(seconds),
+            failures: Family::default(),
+            problems: Family::default(),
+            writes: Family::default(),
+            leader: Gauge::default(),
+            standing: Arc::default(),
+        };
+        metrics.register(&mut registry);
+        // A counter that begins with its first failure hides that one from `rate`.
+        for kind in [event_schema::KIND, pipeline::KIND, forwarding_rule::KIND] {
+            drop(metrics.failures.get_or_create(&KindLabel { kind }));
+        }
+        Self { registry: Arc::new(registry), ..metrics }
+    }
+
+    fn register(&self, registry: &mut Registry) {
         registry.register(
             "reconciles",
             "Objects looked at, by kind and by the reason of their Ready condition",
-            reconciles.clone(),
+            self.reconciles.clone(),
         );
-        let durations = Family::<KindLabel, Histogram, fn() -> Histogram>::new_with_constructor(seconds);
-        registry.register(
-            "reconcile_duration_seconds",
+        registry.register_with_unit(
+            "reconcile_duration",
             "Time that one look at an object took, by kind",
-            durations.clone(),
+            Unit::Seconds,
+            self.durations.clone(),
         );
-        let problems = Family::default();
-        registry.register("problems", "Objects that are not ready, by kind and reason", problems.clone());
-        let writes = Family::default();
+        registry.register(
+            "failures",
+            "Looks at an object that the apiserver ended: it refused a read or a write, or did not answer; by kind",
+            self.failures.clone(),
+        );
+        registry.register(
+            "problems",
+            "Objects that are not ready, by kind and reason",
+            self.problems.clone(),
+        );
         registry.register(
             "writes",
             "Writes to Kubernetes, by kind of the object written; a settled object costs none",
-            writes.clone(),
+            self.writes.clone(),
         );
-        let leader = Gauge::default();
-        registry.register("leader", "1 while this process holds the Lease", leader.clone());
-        let standing = Arc::default();
-        Self { registry: Arc::new(registry), reconciles, durations, problems, writes, leader, standing }
+        registry.register("leader", "1 while this process holds the Lease", self.leader.clone());
     }
 
     /// Counts one look at an object, and whether it is ready after it.
@@ -87,6 +111,11 @@ impl Metrics {
         self.reconciles.get_or_create(&ReasonLabels { kind: key.kind, reason: reason.as_str() }).inc();
         self.durations.get_or_create(&KindLabel { kind: key.kind }).observe(took.as_secs_f64());
         self.stand(key, (!is_ready).then_some(reason));
+    }
+
+    /// Counts a look that the apiserver ended.
+    pub fn failed(&self, kind: &'static str) {
+        self.failures.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// Takes an object that is gone out of the problems.

@@ -13,6 +13,8 @@ use clap::{Parser, ValueEnum};
 use crds::quantities::parse_duration;
 use crds::stream_config::EgressConfig;
 
+use crate::pipeline::build::pod_monitor::PodMonitors;
+
 /// What the platform team decides.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(
@@ -55,6 +57,15 @@ pub struct Settings {
     /// A private network that ForwardingRules may reach, in CIDR form; repeat, or separate by commas.
     #[arg(long = "forwarding-allowed-network", env = "TRIBUTARY_FORWARDING_ALLOWED_NETWORKS", value_delimiter = ',', value_parser = network)]
     pub forwarding_allowed_networks: Vec<String>,
+    /// Makes a PodMonitor beside each pipeline's processor, where the cluster has that kind.
+    #[arg(long, env = "TRIBUTARY_POD_MONITORS")]
+    pub pod_monitors: bool,
+    /// A label of the PodMonitors, `key=value`; repeat, or separate by commas.
+    #[arg(long = "pod-monitor-label", env = "TRIBUTARY_POD_MONITOR_LABELS", value_delimiter = ',', value_parser = property)]
+    pub pod_monitor_labels: Vec<(String, String)>,
+    /// How often the PodMonitors have processors scraped.
+    #[arg(long, env = "TRIBUTARY_POD_MONITOR_INTERVAL", default_value = "30s", value_parser = duration)]
+    pub pod_monitor_interval: Duration,
     /// Namespace of the operator itself, for its Lease.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     pub namespace: String,
@@ -99,6 +110,14 @@ impl Settings {
             [] => vec![None],
             namespaces => namespaces.iter().cloned().map(Some).collect(),
         }
+    }
+
+    /// Returns what PodMonitors are like, where each pipeline has one.
+    pub fn pod_monitors(&self) -> Option<PodMonitors> {
+        self.pod_monitors.then(|| PodMonitors {
+            labels: self.pod_monitor_labels.iter().cloned().collect(),
+            interval: self.pod_monitor_interval.as_secs(),
+        })
     }
 
     /// Returns what forwarding may reach beyond public `https` addresses.

@@ -3,6 +3,7 @@
 //! In: YAML as a user writes it. Out: a [`Fixture`] whose controllers can be asked for looks, and which knows every write.
 //! Not here: watches and queues; [`Fixture::settle`] looks at everything until nothing is written any more.
 
+pub(crate) mod argo;
 pub(crate) mod cluster;
 
 use std::collections::BTreeMap;
@@ -194,27 +195,10 @@ impl Fixture {
             .collect()
     }
 
-    /// Returns what kstatus (`kubectl wait`, Flux, Argo CD) reads from an object of namespace `shop`, by the algorithm of
-    /// `pkg/kstatus/status/generic.go` in sigs.k8s.io/cli-utils, in its order.
+    /// Returns what [`kstatus`] reads from an object of namespace `shop`.
     pub(crate) fn kstatus(&self, plural: &str, name: &str) -> &'static str {
         let path = format!("/apis/tributary.dev/v1alpha1/namespaces/shop/{plural}/{name}");
-        let object = self.cluster.get(&path).unwrap();
-        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let find = |kind: &str| conditions.iter().find(|condition| condition["type"] == kind);
-        let is_true = |kind: &str| find(kind).is_some_and(|condition| condition["status"] == "True");
-        // The apiserver fills the CRD's default in.
-        let observed = object["status"]["observedGeneration"].as_i64().unwrap_or(-1);
-        if !object["metadata"]["deletionTimestamp"].is_null() {
-            "Terminating"
-        } else if Some(observed) != object["metadata"]["generation"].as_i64() || is_true("Reconciling") {
-            "InProgress"
-        } else if is_true("Stalled") {
-            "Failed"
-        } else if find("Ready").is_some() && !is_true("Ready") {
-            "InProgress"
-        } else {
-            "Current"
-        }
+        kstatus(&self.cluster.get(&path).unwrap())
     }
 
     /// Returns the reason of `Ready` of a pipeline of namespace `shop`.
@@ -225,6 +209,29 @@ impl Fixture {
             .cloned()
             .unwrap_or_default()
     }
+}
+
+/// Returns what kstatus (`kubectl wait`, Flux) reads from an object, by the algorithm of `pkg/kstatus/status/generic.go` in
+/// sigs.k8s.io/cli-utils, in its order; Argo CD must show the same.
+pub(crate) fn kstatus(object: &Value) -> &'static str {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let find = |kind: &str| conditions.iter().find(|condition| condition["type"] == kind);
+    let is_true = |kind: &str| find(kind).is_some_and(|condition| condition["status"] == "True");
+    // The apiserver fills the CRD's default in.
+    let observed = object["status"]["observedGeneration"].as_i64().unwrap_or(-1);
+    let (word, health) = if !object["metadata"]["deletionTimestamp"].is_null() {
+        ("Terminating", "Progressing")
+    } else if Some(observed) != object["metadata"]["generation"].as_i64() || is_true("Reconciling") {
+        ("InProgress", "Progressing")
+    } else if is_true("Stalled") {
+        ("Failed", "Degraded")
+    } else if find("Ready").is_some() && !is_true("Ready") {
+        ("InProgress", "Progressing")
+    } else {
+        ("Current", "Healthy")
+    };
+    assert_eq!(argo::health(object).0, health, "Argo CD shows another than kstatus' {word}: {object:#}");
+    word
 }
 
 fn fill<K>(

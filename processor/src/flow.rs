@@ -29,7 +29,7 @@ use crate::flow::intake::Intake;
 use crate::flow::reading::Reading;
 use crate::flow::writer::Writer;
 use crate::intent::Tokens;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Step};
 use crate::report::Health;
 use crate::retry::Jitter;
 use crate::source::{Source, SourceError};
@@ -175,7 +175,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
     /// Notes that the source failed; a fatal failure ends the flow.
     fn source_failed(&mut self, error: SourceError) {
         tracing::warn!(error = chain(&error), reason = %error.reason, "the source failed");
-        self.metrics.retry(error.reason);
+        self.metrics.retry(Step::Source, error.reason);
         self.health.source_failed(error.reason, chain(&error), self.intake.now);
         if error.fatal {
             self.broken = Some(FlowError::Source(error));

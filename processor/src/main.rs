@@ -53,6 +53,7 @@ fn main() -> ExitCode {
 
 async fn processor(settings: Settings) -> anyhow::Result<()> {
     let told = Told { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new(Instant::now())) };
+    told.metrics.started(jiff::Timestamp::now().as_second());
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;

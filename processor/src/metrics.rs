@@ -4,6 +4,8 @@
 //! Outcomes are counted when a record is settled, so the sum of outcomes is the number of records read.
 //! Not here: labels that are not from a closed list (partitions excepted, which the topic bounds).
 
+mod step;
+
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
@@ -16,9 +18,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::batch::Tally;
+pub use step::Step;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -27,6 +30,12 @@ struct Outcome {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Because {
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failed {
+    step: &'static str,
     reason: String,
 }
 
@@ -46,11 +55,12 @@ pub struct Metrics {
     batches: Count,
     bytes: Count,
     insert_seconds: Histogram,
-    retries: Family<Because, Count>,
+    retries: Family<Failed, Count>,
     lag: Family<Partition, Gauge<i64, AtomicI64>>,
     buffered: Gauge<i64, AtomicI64>,
     lost: Count,
     from_table: Count,
+    start_time: Gauge<i64, AtomicI64>,
 }
 
 impl Metrics {
@@ -69,46 +79,73 @@ impl Metrics {
             buffered: Gauge::default(),
             lost: Count::default(),
             from_table: Count::default(),
+            start_time: Gauge::default(),
             registry: std::sync::Mutex::new(Registry::default()),
         };
-        registry.register(
-            "read_records",
+        metrics.register_records(&mut registry);
+        metrics.register_writes(&mut registry);
+        metrics.register_losses(&mut registry);
+        metrics.begin_at_nothing();
+        Self { registry: std::sync::Mutex::new(registry), ..metrics }
+    }
+
+    fn register_records(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "read",
             "Records read from the topic and settled; the sum of all outcomes",
-            metrics.read.clone(),
+            Unit::Other("records".to_owned()),
+            self.read.clone(),
         );
         registry.register(
             "records",
             "Settled records by outcome: stored, dead_lettered, filtered, deduplicated",
-            metrics.outcomes.clone(),
+            self.outcomes.clone(),
         );
-        registry.register("rejected_records", "Dead-lettered records by reason", metrics.rejected.clone());
-        registry.register("batches", "Batches written and acknowledged", metrics.batches.clone());
-        registry.register(
-            "written_bytes",
+        registry.register_with_unit(
+            "rejected",
+            "Dead-lettered records by reason",
+            Unit::Other("records".to_owned()),
+            self.rejected.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "Records of a partition that are not read yet",
+            Unit::Other("records".to_owned()),
+            self.lag.clone(),
+        );
+        registry.register_with_unit(
+            "buffered",
+            "Memory of records that are read and not yet written",
+            Unit::Bytes,
+            self.buffered.clone(),
+        );
+        registry.register_with_unit(
+            "start_time",
+            "When the process started, since 1970",
+            Unit::Seconds,
+            self.start_time.clone(),
+        );
+    }
+
+    fn register_writes(&self, registry: &mut Registry) {
+        registry.register("batches", "Batches written and acknowledged", self.batches.clone());
+        registry.register_with_unit(
+            "written",
             "Bytes of rows written, before compression",
-            metrics.bytes.clone(),
+            Unit::Bytes,
+            self.bytes.clone(),
         );
-        registry.register(
-            "insert_seconds",
+        registry.register_with_unit(
+            "insert",
             "Time that the inserts of a batch took",
-            metrics.insert_seconds.clone(),
+            Unit::Seconds,
+            self.insert_seconds.clone(),
         );
         registry.register(
             "retries",
-            "Failed tries to read, write or commit, by reason",
-            metrics.retries.clone(),
+            "Failed tries that are repeated, by step (source: read or commit; learn: ask the table; insert; dead_letter) and reason",
+            self.retries.clone(),
         );
-        registry.register("lag_records", "Records of a partition that are not read yet", metrics.lag.clone());
-        registry.register(
-            "buffered_bytes",
-            "Memory of records that are read and not yet written",
-            metrics.buffered.clone(),
-        );
-        metrics.register_losses(&mut registry);
-        for outcome in ["stored", "dead_lettered", "filtered", "deduplicated"] {
-            drop(metrics.outcomes.get_or_create(&Outcome { outcome }));
-        }
-        Self { registry: std::sync::Mutex::new(registry), ..metrics }
     }
 
     fn register_losses(&self, registry: &mut Registry) {
@@ -122,6 +159,21 @@ impl Metrics {
             "Partitions whose position the group had lost; reading went on behind the table's newest row",
             self.from_table.clone(),
         );
+    }
+
+    /// Shows what may come as 0: a counter that begins with its first event hides that one from `rate`.
+    fn begin_at_nothing(&self) {
+        for outcome in ["stored", "dead_lettered", "filtered", "deduplicated"] {
+            drop(self.outcomes.get_or_create(&Outcome { outcome }));
+        }
+        for reason in RejectionReason::ALL {
+            drop(self.rejected.get_or_create(&Because { reason: reason.to_string() }));
+        }
+        for step in Step::ALL {
+            for reason in step.reasons() {
+                drop(self.retries.get_or_create(&Failed { step: step.as_str(), reason: reason.to_string() }));
+            }
+        }
     }
 
     /// Lets another room register metrics of its own.
@@ -164,8 +216,13 @@ impl Metrics {
     }
 
     /// Counts a try that failed.
-    pub fn retry(&self, reason: Reason) {
-        self.retries.get_or_create(&Because { reason: reason.to_string() }).inc();
+    pub fn retry(&self, step: Step, reason: Reason) {
+        self.retries.get_or_create(&Failed { step: step.as_str(), reason: reason.to_string() }).inc();
+    }
+
+    /// Says when the process started, in seconds since 1970.
+    pub fn started(&self, at: i64) {
+        self.start_time.set(at);
     }
 
     /// Shows how far behind the partitions are; those not named are somebody else's.
@@ -195,36 +252,4 @@ impl Default for Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_outcomes_add_up_to_the_records_read() {
-        let metrics = Metrics::new();
-        let mut tally = Tally { stored: 5, filtered: 2, deduplicated: 1, ..Tally::default() };
-        tally.reject(RejectionReason::WrongType);
-        metrics.settled(&tally, Some((100, Duration::from_millis(3))));
-        metrics.settled(&tally, None);
-        let text = metrics.text().expect("a string takes all");
-        let value = |line: &str| {
-            let rest = text.lines().find_map(|found| found.strip_prefix(line)).expect(line);
-            rest.trim().parse::<u64>().expect("a number")
-        };
-        let sum: u64 = ["stored", "dead_lettered", "filtered", "deduplicated"]
-            .map(|outcome| value(&format!("tributary_processor_records_total{{outcome=\"{outcome}\"}}")))
-            .iter()
-            .sum();
-        assert_eq!(sum, 18);
-        assert_eq!(value("tributary_processor_read_records_total"), sum);
-        assert_eq!(value("tributary_processor_rejected_records_total{reason=\"WrongType\"}"), 2);
-    }
-
-    #[test]
-    fn every_metric_has_a_help_text() {
-        let text = Metrics::new().text().expect("a string takes all");
-        for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
-            let name = line.split(' ').next().expect("a name");
-            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
-        }
-    }
-}
+mod tests;

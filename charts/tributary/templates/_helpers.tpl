@@ -16,6 +16,12 @@ app.kubernetes.io/name: tributary-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Labels of the pod of `helm test`: none by which the operator's pods are selected. */ -}}
+{{- define "tributary.testLabels" -}}
+app.kubernetes.io/name: tributary-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- /* Labels of all objects. */ -}}
 {{- define "tributary.labels" -}}
 {{ include "tributary.selectorLabels" . }}
@@ -24,6 +30,14 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: tributary
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- /* Labels of what the Prometheus Operator reads. */ -}}
+{{- define "tributary.monitoringLabels" -}}
+{{ include "tributary.labels" . }}
+{{- with .Values.monitoring.labels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "tributary.serviceAccountName" -}}
@@ -77,4 +91,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if and .Values.monitoring.podMonitor.enabled .Values.monitoring.podMonitor.perPipeline }}
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors]
+  verbs: [get, create, patch]
+{{- end }}
 {{- end -}}

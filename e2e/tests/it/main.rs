@@ -12,6 +12,7 @@ mod faults;
 mod forwarding;
 mod host;
 mod load;
+mod metrics;
 mod mistakes;
 mod operator;
 mod order;

@@ -11,7 +11,7 @@ use std::error::Error;
 use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use crate::clickhouse::diff::diff as table_diff;
 use crate::clickhouse::table::{ActualTable, TableChange};
@@ -20,6 +20,7 @@ use crate::fault::{Cure, Fault};
 use crate::kafka::topic::{Topic, TopicChange, diff as topic_diff};
 use crate::kubernetes::{ApplyError, Child};
 use crate::pipeline::build::build;
+use crate::pipeline::build::pod_monitor::PodMonitor;
 use crate::pipeline::gather::{Children, Gathered};
 use crate::pipeline::plan::Plan;
 use crate::report::Chain;
@@ -159,11 +160,27 @@ async fn apply_objects(
     }
     .await;
     match outcome {
-        Ok(deployment) => applied.deployment = Some(deployment),
+        Ok(deployment) => {
+            applied.deployment = Some(deployment);
+            watch_pods(ctx, wanted.pod_monitor.as_ref(), children).await;
+        }
         Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
     Ok(applied)
+}
+
+/// Makes the PodMonitor. A stream does not wait for it, and what keeps it away is the platform team's to mend: the log says so.
+async fn watch_pods(ctx: &Context, wanted: Option<&PodMonitor>, children: &Children) {
+    let Some(wanted) = wanted else { return };
+    if let Err(error) = apply_one(ctx, wanted, children.pod_monitor.as_ref()).await {
+        // An apply makes what is missing: only a kind can be unknown then.
+        if error.is_unknown() {
+            debug!(error = chain(&error), "no PodMonitor is made: the cluster has not this kind");
+        } else {
+            warn!(error = chain(&error), "failed to make a PodMonitor");
+        }
+    }
 }
 
 /// Ends the processors of a suspended pipeline where nothing else could be done: a suspension waits for nothing to be mended.

@@ -5,6 +5,7 @@
 
 mod config_map;
 mod deployment;
+pub mod pod_monitor;
 mod secret;
 mod service_account;
 mod volumes;
@@ -15,6 +16,7 @@ use kube::api::ObjectMeta;
 
 use crate::kubernetes::labels;
 use crate::pipeline::plan::Plan;
+use pod_monitor::PodMonitor;
 
 /// Everything that a pipeline owns in Kubernetes.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Objects {
     pub config_map: ConfigMap,
     /// The processor.
     pub deployment: Deployment,
+    /// What leads a Prometheus to the processor, where the platform team wants it.
+    pub pod_monitor: Option<PodMonitor>,
 }
 
 /// Builds everything that a pipeline owns in Kubernetes.
@@ -36,6 +40,7 @@ pub fn build(plan: &Plan) -> Objects {
         secret: secret::build(plan),
         config_map: config_map::build(plan),
         deployment: deployment::build(plan),
+        pod_monitor: pod_monitor::build(plan),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::forwarding_rule::{check as rule_check, gather as rule_gather};
 use crate::kafka::topic::Topic;
 use crate::kubernetes::ApplyError;
 use crate::pipeline::build::object_name;
+use crate::pipeline::build::pod_monitor::PodMonitor;
 use crate::pipeline::claims;
 use crate::processors::{self, Processor};
 use crate::secret::{self, SecretValue};
@@ -60,6 +61,8 @@ pub struct Children {
     pub config_map: Option<ConfigMap>,
     /// The Deployment.
     pub deployment: Option<Deployment>,
+    /// The PodMonitor, where the platform team wants one.
+    pub pod_monitor: Option<PodMonitor>,
 }
 
 /// Reads everything that a plan needs.
@@ -96,13 +99,25 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
 
 async fn children(ctx: &Context, namespace: &str, pipeline: &str) -> Result<Children, ApplyError> {
     let name = object_name(pipeline);
-    let (service_account, secret, config_map, deployment) = tokio::try_join!(
+    let (service_account, secret, config_map, deployment, pod_monitor) = tokio::try_join!(
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
+        pod_monitor(ctx, namespace, &name),
     )?;
-    Ok(Children { service_account, secret, config_map, deployment })
+    Ok(Children { service_account, secret, config_map, deployment, pod_monitor })
+}
+
+/// Without the wish there may be no right to ask; where the kind is missing there is none of it either.
+async fn pod_monitor(ctx: &Context, namespace: &str, name: &str) -> Result<Option<PodMonitor>, ApplyError> {
+    if !ctx.settings.pod_monitors {
+        return Ok(None);
+    }
+    match ctx.kubernetes.get(namespace, name).await {
+        Err(error) if error.is_forbidden() => Ok(None),
+        answer => answer,
+    }
 }
 
 async fn rules(

@@ -27,6 +27,7 @@ use crate::event_schema::in_force::{InForce, in_force};
 use crate::fault::{Cure, Fault};
 use crate::forwarding_rule::check::Checked;
 use crate::kafka::topic::Topic;
+use crate::pipeline::build::pod_monitor::PodMonitors;
 use crate::pipeline::claims;
 use crate::pipeline::gather::Gathered;
 use crate::secret::value_of;
@@ -63,6 +64,8 @@ pub struct Plan {
     pub image_pull_policy: String,
     /// Secrets of the namespace with which the image is pulled.
     pub image_pull_secrets: Vec<String>,
+    /// How processors are watched, where each pipeline has a PodMonitor of its own.
+    pub pod_monitors: Option<PodMonitors>,
     /// What a pod asks for and may use.
     pub resources: ProcessorResources,
     /// Where the key of `privacy: Hash` stands.
@@ -121,6 +124,7 @@ pub fn plan(
         image: settings.processor_image.clone(),
         image_pull_policy: settings.processor_image_pull_policy.clone(),
         image_pull_secrets: settings.processor_image_pull_secrets.clone(),
+        pod_monitors: settings.pod_monitors(),
         resources: spec.processor.resources.clone(),
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules

@@ -1,9 +1,10 @@
-//! What `kubectl wait`, Flux and Argo CD read from the three kinds in every situation, through the whole control plane.
+//! What `kubectl wait`, Flux and Argo CD read from the three kinds in every situation, through the whole control plane; and from
+//! every status that could be. That Argo CD's script says the same is asserted wherever kstatus is asked.
 
 use serde_json::json;
 
 use crate::kafka::KafkaError;
-use crate::testing::Fixture;
+use crate::testing::{self, Fixture, argo};
 
 const SCHEMA: &str = "{apiVersion: tributary.dev/v1alpha1, kind: EventSchema, metadata: {name: purchase, namespace: shop}, spec: {fields: [{name: a, type: String}]}}";
 const PIPELINE: &str = "{apiVersion: tributary.dev/v1alpha1, kind: AnalyticsPipeline, metadata: {name: ios, namespace: shop}, spec: {schemas: [{name: purchase}]}}";
@@ -74,4 +75,66 @@ async fn a_fault_that_passes_is_in_progress_and_a_deleted_object_terminates() {
         .cluster
         .edit(path, |object| object["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z"));
     assert_eq!(fixture.kstatus("analyticspipelines", "ios"), "Terminating");
+}
+
+#[test]
+fn every_status_that_could_be_is_read_alike() {
+    let condition =
+        |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "R", "message": "m"});
+    let ready = |status: &str| condition("Ready", status);
+    let situations = [
+        ("nobody looked", json!(null), "InProgress"),
+        ("the default of the definition", json!({"observedGeneration": -1}), "InProgress"),
+        ("of the spec before", json!({"observedGeneration": 1, "conditions": [ready("True")]}), "InProgress"),
+        (
+            "a failure of the spec before",
+            json!({"observedGeneration": 1, "conditions": [ready("False"), condition("Stalled", "True")]}),
+            "InProgress",
+        ),
+        ("settled", json!({"observedGeneration": 2, "conditions": [ready("True")]}), "Current"),
+        (
+            "settled once more",
+            json!({"observedGeneration": 2, "conditions": [ready("True"), condition("Stalled", "False")]}),
+            "Current",
+        ),
+        (
+            "under way",
+            json!({"observedGeneration": 2, "conditions": [ready("False"), condition("Reconciling", "True")]}),
+            "InProgress",
+        ),
+        ("not known", json!({"observedGeneration": 2, "conditions": [ready("Unknown")]}), "InProgress"),
+        (
+            "stuck",
+            json!({"observedGeneration": 2, "conditions": [ready("False"), condition("Stalled", "True")]}),
+            "Failed",
+        ),
+        (
+            "stuck and under way",
+            json!({"observedGeneration": 2, "conditions": [condition("Stalled", "True"), condition("Reconciling", "True")]}),
+            "InProgress",
+        ),
+        (
+            "a step failed",
+            json!({"observedGeneration": 2, "conditions": [condition("TableReady", "False"), ready("True")]}),
+            "Current",
+        ),
+        ("no conditions", json!({"observedGeneration": 2}), "Current"),
+    ];
+    for kind in ["EventSchema", "AnalyticsPipeline", "ForwardingRule"] {
+        for (situation, status, wanted) in &situations {
+            let mut object = json!({"kind": kind, "metadata": {"generation": 2}, "status": status});
+            assert_eq!(testing::kstatus(&object), *wanted, "{kind}: {situation}");
+            object["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+            assert_eq!(testing::kstatus(&object), "Terminating", "{kind}: {situation}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn argo_cd_shows_the_reason_and_the_remedy() {
+    let fixture = settled(&[PIPELINE]).await;
+    let path = "/apis/tributary.dev/v1alpha1/namespaces/shop/analyticspipelines/ios";
+    let (health, message) = argo::health(&fixture.cluster.get(path).unwrap());
+    assert_eq!(health, "Progressing");
+    assert!(message.starts_with("DependencyNotReady: ") && message.contains("purchase"), "{message}");
 }

@@ -30,7 +30,7 @@ struct State {
     version: u64,
 }
 
-const KINDS: [(&str, &str, &str); 9] = [
+const KINDS: [(&str, &str, &str); 10] = [
     ("EventSchema", "/apis/tributary.dev/v1alpha1", "eventschemas"),
     ("AnalyticsPipeline", "/apis/tributary.dev/v1alpha1", "analyticspipelines"),
     ("ForwardingRule", "/apis/tributary.dev/v1alpha1", "forwardingrules"),
@@ -39,6 +39,7 @@ const KINDS: [(&str, &str, &str); 9] = [
     ("Secret", "/api/v1", "secrets"),
     ("ServiceAccount", "/api/v1", "serviceaccounts"),
     ("Pod", "/api/v1", "pods"),
+    ("PodMonitor", "/apis/monitoring.coreos.com/v1", "podmonitors"),
     ("Lease", "/apis/coordination.k8s.io/v1", "leases"),
 ];
 

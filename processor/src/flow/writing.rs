@@ -17,6 +17,7 @@ use crate::deduplicate::Seen;
 use crate::deliver::{End, Job, Parts, Plan};
 use crate::intent::{Mark, Tokens};
 use crate::learn::{Learned, Load};
+use crate::metrics::Step;
 use crate::retry::delay;
 use crate::sink::SinkError;
 use crate::source::{Commit, Source};
@@ -74,7 +75,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
             error = chain(error),
             "failed to write; trying again"
         );
-        self.metrics.retry(error.reason);
+        // The rows are written before the letters are sent.
+        let step = if matches!(job.plan, Plan::Letters) { Step::DeadLetter } else { Step::Insert };
+        self.metrics.retry(step, error.reason);
         self.health.write_failed(error, now);
     }
 
@@ -118,7 +121,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
                     error = chain(&error),
                     "failed to learn from the table what was stored before; trying again"
                 );
-                self.metrics.retry(error.reason);
+                self.metrics.retry(Step::Learn, error.reason);
                 self.health.write_failed(&error, now);
                 partition.load_at = Some(now + delay(error.verdict, 4, self.jitter.next()));
             }

@@ -11,7 +11,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::forward::delivery::Trouble;
 
@@ -55,9 +55,10 @@ impl Metrics {
             "Events that `when` cannot be said of, because they lack a field that it reads; they are not forwarded",
             self.undecided.clone(),
         );
-        registry.register(
+        registry.register_with_unit(
             "forward_lag",
             "Records before which a forwarding rule is not settled, in the partitions of this process",
+            Unit::Other("records".to_owned()),
             self.lag.clone(),
         );
     }
@@ -260,7 +261,7 @@ mod tests {
             "tributary_processor_forward_matched_total{rule=\"hook\"} 2",
             "tributary_processor_forwarded_total{rule=\"hook\",outcome=\"sent\"} 1",
             "tributary_processor_forwarded_total{rule=\"hook\",outcome=\"dead_lettered\"} 1",
-            "tributary_processor_forward_lag{rule=\"hook\"} 7",
+            "tributary_processor_forward_lag_records{rule=\"hook\"} 7",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
