@@ -55,6 +55,12 @@ pub struct Settings {
     /// A private network that ForwardingRules may reach, in CIDR form; repeat, or separate by commas.
     #[arg(long = "forwarding-allowed-network", env = "TRIBUTARY_FORWARDING_ALLOWED_NETWORKS", value_delimiter = ',', value_parser = network)]
     pub forwarding_allowed_networks: Vec<String>,
+    /// File with the tenants, as the Helm value `tenants` has them; absent: all namespaces are one team's.
+    #[arg(long, env = "TRIBUTARY_TENANTS_FILE")]
+    pub tenants_file: Option<PathBuf>,
+    /// Without tenants: lets pipelines with `spec.adopt` take over topics and tables that Tributary did not make.
+    #[arg(long, env = "TRIBUTARY_ALLOW_ADOPT")]
+    pub allow_adopt: bool,
     /// Namespace of the operator itself, for its Lease.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     pub namespace: String,
