@@ -107,6 +107,9 @@ pub struct AnalyticsPipelineSpec {
     /// What fields with `privacy: Hash` need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<PrivacySpec>,
+    /// Takes over a fitting topic and table that Tributary did not make and no pipeline owns, where the platform team allows it. Default: false.
+    #[serde(default)]
+    pub adopt: bool,
     /// Stops the processor; topic and table stay, and so does the position. Default: false.
     #[serde(default)]
     pub suspend: bool,
@@ -159,7 +162,7 @@ impl Default for Envelope {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = admission::kafka()))]
 pub struct KafkaSpec {
-    /// Name of the topic. Default: `<namespace>.<name>`; another name must start with `<namespace>.`. Cannot be changed.
+    /// Name of the topic. Default: `<namespace>.<name>`; another name must start with `<namespace>.`. Cannot be changed. A prefix of the platform team is put before it; `status.topic` says the whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,

@@ -57,6 +57,10 @@ pub enum Reason {
     ResourceConflict,
     /// A topic or table of that name exists that Tributary did not make.
     OwnershipMismatch,
+    /// The platform team has not let the namespace use Tributary, or not under this name.
+    NamespaceNotAllowed,
+    /// More is asked for than the platform team gives.
+    QuotaExceeded,
     /// A Secret is missing.
     SecretNotFound,
     /// A Secret lacks a key, or what stands there cannot be used.
@@ -93,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the reference.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Succeeded,
         Self::Progressing,
         Self::Suspended,
@@ -104,6 +108,8 @@ impl Reason {
         Self::TableColumnTypeConflict,
         Self::ResourceConflict,
         Self::OwnershipMismatch,
+        Self::NamespaceNotAllowed,
+        Self::QuotaExceeded,
         Self::SecretNotFound,
         Self::SecretKeyMissing,
         Self::KafkaUnreachable,
@@ -135,6 +141,8 @@ impl Reason {
             Self::TableColumnTypeConflict => "TableColumnTypeConflict",
             Self::ResourceConflict => "ResourceConflict",
             Self::OwnershipMismatch => "OwnershipMismatch",
+            Self::NamespaceNotAllowed => "NamespaceNotAllowed",
+            Self::QuotaExceeded => "QuotaExceeded",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretKeyMissing => "SecretKeyMissing",
             Self::KafkaUnreachable => "KafkaUnreachable",

@@ -1,6 +1,7 @@
 //! Golden cases: what a team applies, and all that the operator makes of it, as files that are readable without Rust.
 //!
-//! In: `cases/<case>/in/*.yaml`, applied in the order of their names, each after the one before has settled.
+//! In: `cases/<case>/in/*.yaml`, applied in the order of their names, each after the one before has settled, and
+//! `cases/<case>/tenants.yaml`, the Helm value `tenants`, where there are any.
 //! Out: `out/topics.yaml` (what Kafka has in the end), `out/tables.sql` (every statement, in order), `out/objects.yaml` (what stands in
 //! Kubernetes beside the team's own) and `out/status.yaml`. `UPDATE=1 cargo test -p operator cases` writes them anew.
 //! Every case also proves that a world that has settled is not written to.
@@ -44,6 +45,9 @@ async fn every_case_gives_what_its_files_say() {
 
 async fn run(folder: &Path) -> Vec<(&'static str, String)> {
     let mut fixture = Fixture::of("");
+    if let Ok(tenants) = fs::read_to_string(folder.with_file_name("tenants.yaml")) {
+        fixture.set_tenants(&tenants);
+    }
     let (mut sql, mut names) = (String::new(), Vec::new());
     for file in sorted(folder) {
         fixture.put(&fs::read_to_string(&file).unwrap());

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::probe::Probe;
 use crate::settings::Settings;
+use crate::tenants::{Namespace, Tenants};
 use crate::testing::repository;
 
 fn documents(file: &Path) -> Vec<Value> {
@@ -125,6 +126,29 @@ fn the_pod_of_helm_test_asks_the_operators_service_and_is_none_of_its_pods() {
         );
         assert_eq!(pod["metadata"]["annotations"]["helm.sh/hook"], "test");
     }
+}
+
+#[test]
+fn the_operator_understands_the_tenants_that_the_chart_gives_it() {
+    let config_maps = rendered(&["ConfigMap"], 2).into_iter().filter(|(place, _)| place.contains("-tenants"));
+    let mut n_tenants = 0;
+    for (place, config_map) in config_maps {
+        let text = config_map["data"]["tenants.yaml"].as_str().unwrap();
+        let tenants = Tenants::parse(text).unwrap_or_else(|error| panic!("{place}: {error:?}"));
+        let standing = tenants.standing("shop", &Namespace::default()).unwrap();
+        n_tenants += 1;
+        if !place.contains("everything") {
+            continue;
+        }
+        let caps = &standing.caps;
+        assert_eq!((standing.topic_prefix.as_str(), standing.database_prefix.as_str()), ("shop.", "shop_"));
+        assert_eq!(
+            (caps.pipelines, caps.partitions, caps.partitions_in_total),
+            (Some(20), Some(12), Some(100))
+        );
+        assert!(standing.allows_adoption && caps.retention.is_some() && caps.replicas == Some(12));
+    }
+    assert_eq!(n_tenants, 2, "two files of charts/tributary/tests/good/ have tenants");
 }
 
 /// Paths of the values that have no values below, such as `operator.image.tag`.

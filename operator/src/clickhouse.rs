@@ -22,6 +22,7 @@ use std::fmt;
 use async_trait::async_trait;
 use crds::conditions::Reason;
 
+use mark::Mark;
 use table::{ActualTable, TableChange, TableName};
 
 /// Tables of the one ClickHouse that this operator works with.
@@ -29,6 +30,9 @@ use table::{ActualTable, TableChange, TableName};
 pub trait Tables: Send + Sync {
     /// Returns the table; none when it, or its database, is not there.
     async fn describe(&self, name: &TableName) -> Result<Option<ActualTable>, ClickHouseError>;
+
+    /// Returns the marks of all tables, in no order: who claims which topic.
+    async fn marks(&self) -> Result<Vec<Mark>, ClickHouseError>;
 
     /// Makes a change. Creating what is there and dropping what is gone are no errors: describe again after a creation.
     async fn apply(&self, change: &TableChange) -> Result<(), ClickHouseError>;

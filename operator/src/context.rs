@@ -10,6 +10,7 @@ use std::time::Duration;
 use crds::conditions::ConditionType;
 use jiff::Timestamp;
 
+use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{ActualTable, TableName};
 use crate::clickhouse::{ClickHouseError, Tables};
 use crate::connection;
@@ -23,6 +24,7 @@ use crate::processors::Reports;
 use crate::report::{Chain, Reporter};
 use crate::retries::Retries;
 use crate::settings::Settings;
+use crate::tenants::gather::Registry;
 
 /// How long to wait before a topic that ought to be there is called missing: brokers learn of a new topic one after another.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
@@ -36,6 +38,8 @@ pub struct Context {
     pub kubernetes: Kubernetes,
     /// The three kinds, as the watches last showed them.
     pub stores: Stores,
+    /// Who may do what.
+    pub registry: Registry,
     /// Kafka.
     pub topics: Arc<dyn Topics>,
     /// ClickHouse.
@@ -73,6 +77,11 @@ impl Context {
     /// Reads a table.
     pub async fn describe_table(&self, name: &TableName) -> Result<Option<ActualTable>, Fault> {
         self.tables.describe(name).await.map_err(|error| clickhouse_fault(&error))
+    }
+
+    /// Reads the marks of all tables, whosever they are.
+    pub async fn marks(&self) -> Result<Vec<Mark>, Fault> {
+        self.tables.marks().await.map_err(|error| clickhouse_fault(&error))
     }
 
     /// Reads the files of the connection folder.

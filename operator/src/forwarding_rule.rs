@@ -9,11 +9,13 @@ pub mod gather;
 mod status;
 
 use crds::ForwardingRule;
+use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::controllers::{Look, Pace};
 use crate::kubernetes::ApplyError;
 use crate::objects::Key;
+use crate::tenants::gather as tenants;
 
 /// Kind, as metrics and keys name it.
 pub const KIND: &str = "ForwardingRule";
@@ -23,7 +25,9 @@ pub async fn reconcile(ctx: &Context, rule: &ForwardingRule) -> Result<Look, App
     if rule.metadata.deletion_timestamp.is_some() {
         return Ok(Look::gone());
     }
-    let gathered = gather::gather(ctx, rule).await?; // (reads Secret and Kafka)
+    let namespace = rule.namespace().unwrap_or_default();
+    let standing = tenants::standing(ctx, &namespace).await?; // (reads the namespace, where there are tenants)
+    let gathered = gather::gather(ctx, rule, &standing).await?; // (reads Secret and Kafka)
     let processors = gather::processors(ctx, rule).await?; // (reads the pods)
     let checked = check::check(rule, &gathered, &ctx.settings.egress()); // (pure)
     let now = (ctx.clock)();

@@ -12,7 +12,8 @@ use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, PropagationPolicy};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -162,6 +163,13 @@ impl Kubernetes {
             .get_opt(name)
             .await
             .map_err(|source| read_error(&K::kind(&()), name, source))
+    }
+
+    /// Reads what is known of a namespace; `None` when it is not there.
+    pub async fn namespace(&self, name: &str) -> Result<Option<ObjectMeta>, ApplyError> {
+        let found = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(name).await;
+        let found = found.map_err(|source| read_error("Namespace", name, source))?;
+        Ok(found.map(|namespace| namespace.metadata))
     }
 
     /// Lists the objects that a selector selects.

@@ -13,6 +13,7 @@
 //! Not here: events. The processor reads them, and knows only the StreamConfig that `pipeline/plan.rs` writes.
 
 pub mod settings;
+pub mod tenants;
 
 pub mod context;
 pub mod controllers;
@@ -48,6 +49,11 @@ mod chart;
 #[cfg(test)]
 mod dockerfiles;
 #[cfg(test)]
+#[path = "../tests/it/hostile.rs"]
+mod hostile;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod takeovers;
 #[cfg(test)]
 mod testing;

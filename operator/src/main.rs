@@ -21,6 +21,8 @@ use operator::probe::Probe;
 use operator::processors::HttpReports;
 use operator::report::{Chain, Reporter};
 use operator::settings::Settings;
+use operator::tenants::Tenants;
+use operator::tenants::gather::Registry;
 use operator::{connection, controllers, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let settings = Arc::new(Settings::parse());
     telemetry::start(&settings)?;
+    let tenants = Tenants::read(settings.tenants_file.as_deref())?;
     let client = kube::Client::try_default().await.context("failed to find the way to the apiserver")?;
     let (metrics, readiness, stop) = (Metrics::new(), Readiness::default(), CancellationToken::new());
     tokio::spawn(stop_on_signal(stop.clone()));
@@ -54,10 +57,11 @@ async fn main() -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     metrics.lead(true);
-    let base = context(client.clone(), &settings, &metrics)?;
-    let scopes = settings.scopes();
-    let work = scopes.iter().map(|namespace| {
-        let (stores, writers) = Stores::new();
+    let mut base = context(client.clone(), &settings, &metrics)?;
+    let (scopes, stores) =
+        (settings.scopes(), settings.scopes().iter().map(|_| Stores::new()).collect::<Vec<_>>());
+    base.registry = Registry::new(tenants, stores.iter().map(|(stores, _)| stores.clone()).collect());
+    let work = scopes.iter().zip(stores).map(|(namespace, (stores, writers))| {
         let ctx = Arc::new(Context { stores, ..base.clone() });
         controllers::run(
             client.clone(),
@@ -90,6 +94,7 @@ fn context(client: kube::Client, settings: &Arc<Settings>, metrics: &Metrics) ->
         reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), &settings.identity)),
         kubernetes,
         stores: Stores::new().0,
+        registry: Registry::default(),
         topics: Arc::new(AdminTopics::new(Box::new(move || connection::kafka(&for_kafka)))),
         tables: Arc::new(ClientTables::new(Box::new(move || connection::clickhouse(&for_clickhouse)))),
         reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),

@@ -1,6 +1,6 @@
 //! Objects: the three kinds as the watches last showed them, for one scope (all namespaces, or one).
 //!
-//! In: reflectors, filled by `controllers.rs`. Out: look-ups inside one namespace; no look-up crosses a namespace.
+//! In: reflectors, filled by `controllers.rs`. Out: look-ups inside one namespace; only counting for caps crosses one.
 //! An object that cannot be read as its kind stays in the store as such ([`DeserializeGuard`]): it never stops the others.
 
 use std::fmt;
@@ -103,6 +103,11 @@ impl Stores {
     /// Looks up an AnalyticsPipeline.
     pub fn pipeline(&self, namespace: &str, name: &str) -> Found<AnalyticsPipeline> {
         find(&self.pipelines, namespace, name)
+    }
+
+    /// Looks at all readable pipelines of the scope, in no order; only a tenant's caps ask beyond a namespace.
+    pub fn each_pipeline<T>(&self, look: impl Fn(&AnalyticsPipeline) -> T) -> Vec<T> {
+        self.pipelines.state().iter().filter_map(|guard| guard.0.as_ref().ok().map(&look)).collect()
     }
 
     /// Returns the readable pipelines of a namespace, by name.

@@ -40,6 +40,11 @@ pub async fn read(
     namespace: &str,
     reference: &SecretKeyReference,
 ) -> Result<SecretValue, ApplyError> {
+    // The CRDs say so too; an object may be older than they are, and the name becomes a part of a path.
+    let is_name = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-' || it == b'.';
+    if !reference.name.bytes().all(is_name) || reference.name.starts_with('.') {
+        return Ok(SecretValue::NoSecret);
+    }
     let secret = match kubernetes.get::<Secret>(namespace, &reference.name).await {
         Ok(Some(secret)) => secret,
         Ok(None) => return Ok(SecretValue::NoSecret),

@@ -66,6 +66,12 @@ pub struct Settings {
     /// How often the PodMonitors have processors scraped.
     #[arg(long, env = "TRIBUTARY_POD_MONITOR_INTERVAL", default_value = "30s", value_parser = duration)]
     pub pod_monitor_interval: Duration,
+    /// File with the tenants, as the Helm value `tenants` has them; absent: all namespaces are one team's.
+    #[arg(long, env = "TRIBUTARY_TENANTS_FILE")]
+    pub tenants_file: Option<PathBuf>,
+    /// Without tenants: lets pipelines with `spec.adopt` take over topics and tables that Tributary did not make.
+    #[arg(long, env = "TRIBUTARY_ALLOW_ADOPT")]
+    pub allow_adopt: bool,
     /// Namespace of the operator itself, for its Lease.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     pub namespace: String,

@@ -32,6 +32,8 @@ use crate::objects::{Stores, Writers};
 use crate::processors::Reports;
 use crate::report::Reporter;
 use crate::settings::Settings;
+use crate::tenants::Tenants;
+use crate::tenants::gather::Registry;
 use crate::{event_schema, forwarding_rule, pipeline};
 use cluster::FakeCluster;
 
@@ -94,6 +96,7 @@ impl Fixture {
             settings: Arc::new(settings()),
             reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), "test")),
             kubernetes,
+            registry: Registry::new(Tenants::default(), vec![stores.clone()]),
             stores,
             topics: Arc::clone(&topics) as _,
             tables: Arc::clone(&tables) as _,
@@ -107,11 +110,25 @@ impl Fixture {
         fixture
     }
 
+    /// Makes a world whose platform team has set the Helm value `tenants`.
+    pub(crate) fn with_tenants(tenants: &str, yaml: &str) -> Self {
+        let mut fixture = Self::of("");
+        fixture.set_tenants(tenants);
+        fixture.put(yaml);
+        fixture
+    }
+
+    /// Starts the operator anew with another Helm value `tenants`.
+    pub(crate) fn set_tenants(&mut self, tenants: &str) {
+        let tenants = Tenants::parse(tenants).unwrap();
+        self.ctx.registry = Registry::new(tenants, vec![self.ctx.stores.clone()]);
+    }
+
     /// Applies the objects of a YAML text, as a team would.
     pub(crate) fn put(&mut self, yaml: &str) {
         for document in serde_yaml::Deserializer::from_str(yaml) {
             let object = Value::deserialize(document).unwrap();
-            if !object.is_null() && object["kind"] != "Namespace" {
+            if !object.is_null() {
                 self.cluster.put(object);
             }
         }

@@ -17,9 +17,12 @@ use operator::forwarding_rule::gather::Gathered as RuleGathered;
 use operator::kafka::topic::Topic;
 use operator::objects::Found;
 use operator::pipeline::apply::{Changes, diff};
+use operator::pipeline::claims;
 use operator::pipeline::gather::{Children, Gathered};
 use operator::pipeline::plan::{Plan, plan};
 use operator::secret::SecretValue;
+use operator::settings::Settings;
+use operator::tenants::Standing;
 
 use super::World;
 use super::object::{Held, Name};
@@ -88,7 +91,12 @@ impl World {
         let rules = self.rules_in(&namespace);
         let rules = rules.iter().filter(|rule| rule.spec.pipeline.name == name && !rule.spec.suspend);
         let hash_key = pipeline.spec.privacy.as_ref();
+        let standing = standing(&self.settings);
         Gathered {
+            fellows: Ok(Vec::new()),
+            names: claims::names(pipeline, &standing),
+            marks: Ok(Vec::new()),
+            standing: Ok(standing),
             schemas: self.named(&namespace, &pipeline.spec.schemas),
             neighbours: self.pipelines_in(&namespace),
             rules: rules.map(|rule| (rule.name_any(), self.checked(rule))).collect(),
@@ -117,6 +125,7 @@ impl World {
         let destination = &rule.spec.destination;
         let webhook = destination.webhook.as_ref();
         let gathered = RuleGathered {
+            standing: Ok(standing(&self.settings)),
             pipeline,
             schemas,
             secret: webhook.map(|webhook| self.secret(&namespace, &webhook.secret_ref)),
@@ -154,6 +163,11 @@ impl World {
     fn rules_in(&self, namespace: &str) -> Vec<ForwardingRule> {
         within(&self.rules, namespace)
     }
+}
+
+/// Which tenant has a namespace, no file shows: names have no prefix here, and nothing is capped.
+fn standing(settings: &Settings) -> Standing {
+    Standing::of_a_single_team(settings.allow_adopt)
 }
 
 /// The objects that the operator would look at: those that the apiserver took.

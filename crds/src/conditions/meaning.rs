@@ -32,6 +32,12 @@ impl Reason {
             Self::OwnershipMismatch => {
                 "A topic or a table of that name exists that Tributary did not make; it is left alone."
             }
+            Self::NamespaceNotAllowed => {
+                "The platform team has not let this namespace use Tributary, or keeps the name for others. Nothing is made; what runs goes on."
+            }
+            Self::QuotaExceeded => {
+                "More is asked for than the platform team gives: the message names the cap and the value. The youngest pipeline is the one over; what runs goes on."
+            }
             Self::SecretNotFound => "A Secret that the spec names does not exist in the object's namespace.",
             Self::SecretKeyMissing => {
                 "The Secret exists, but lacks the key, or what stands there cannot be used."
@@ -82,7 +88,13 @@ impl Reason {
                 "Choose another topic or name for this pipeline, or delete the older one."
             }
             Self::OwnershipMismatch => {
-                "Choose another name, or remove the topic or table yourself once its content is no longer needed."
+                "Choose another name, or remove the topic or table yourself once its content is no longer needed; or take it over with `spec.adopt: true` where the platform team allows it."
+            }
+            Self::NamespaceNotAllowed => {
+                "Ask the platform team to add the namespace to a tenant (Helm value `tenants`), or choose another name where the message says so."
+            }
+            Self::QuotaExceeded => {
+                "Ask for less, or delete what is no longer needed, or ask the platform team to raise the cap (Helm value `tenants`)."
             }
             Self::SecretNotFound => {
                 "Create the Secret in the namespace of the object; this one follows by itself."

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::ddl::statement;
 use super::engine::{EngineClauses, parse_engine, parse_sorting_key};
+use super::mark::Mark;
 use super::table::{ActualColumn, ActualTable, TableChange, TableName};
 use super::verdict::judge;
 use super::{ClickHouseError, ReadClickHouseConnection, Tables};
@@ -25,6 +26,7 @@ const TABLE: &str = "SELECT engine, engine_full, partition_key, sorting_key, com
                      WHERE database = {database:String} AND name = {name:String}";
 const COLUMNS: &str = "SELECT name, type AS column_type, comment FROM system.columns \
                        WHERE database = {database:String} AND table = {name:String} ORDER BY position";
+const MARKS: &str = "SELECT comment FROM system.tables WHERE position(comment, '\"tributary\"') > 0";
 
 /// The tables of a real ClickHouse.
 pub struct ClientTables {
@@ -85,6 +87,12 @@ impl Tables for ClientTables {
             comment: table.comment,
             columns: columns.into_iter().map(ColumnRow::into_actual).collect(),
         }))
+    }
+
+    async fn marks(&self) -> Result<Vec<Mark>, ClickHouseError> {
+        let query = self.client()?.query_raw(MARKS);
+        let comments = within(READ_TIMEOUT, "list marks".into(), query.fetch_all::<String>()).await?;
+        Ok(comments.iter().filter_map(|comment| Mark::parse(comment)).collect())
     }
 
     async fn apply(&self, change: &TableChange) -> Result<(), ClickHouseError> {

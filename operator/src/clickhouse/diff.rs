@@ -2,7 +2,8 @@
 //!
 //! In: the wanted table and the actual one. Out: [`TableChange`]s in an order that works, or a [`TableProblem`].
 //! A table only grows: columns are added and widened, never dropped or narrowed; a column that no schema wants stays, and
-//! a column that is wider than wanted stays too. A table without our mark is never altered.
+//! a column that is wider than wanted stays too. A table without our mark is altered only where it is to be adopted, and
+//! only when all of it fits.
 //! Not here: reading and writing tables.
 
 use std::fmt;
@@ -135,7 +136,7 @@ pub fn diff(wanted: &Table, actual: Option<&ActualTable>) -> Result<Vec<TableCha
             changes.push(TableChange::ModifySetting { table: table(), name, value });
         }
     }
-    if wanted.mark != mark {
+    if mark.as_ref() != Some(&wanted.mark) {
         changes.push(TableChange::ModifyComment { table: table(), mark: wanted.mark.clone() });
     }
     Ok(changes)
@@ -160,12 +161,14 @@ fn check_sort_columns(wanted: &Table) -> Result<(), TableProblem> {
     Ok(())
 }
 
-fn check_owner(wanted: &Table, actual: &ActualTable) -> Result<Mark, TableProblem> {
+/// Returns the table's mark; none where it has none and may be taken over.
+fn check_owner(wanted: &Table, actual: &ActualTable) -> Result<Option<Mark>, TableProblem> {
     let table = wanted.full_name().to_string();
     match Mark::parse(&actual.comment) {
+        None if wanted.adopts && !Mark::is_there(&actual.comment) => Ok(None),
         None => Err(TableProblem::NotOurs { table }),
         Some(mark) if mark.pipeline != wanted.mark.pipeline => Err(TableProblem::OtherPipeline { table }),
-        Some(mark) => Ok(mark),
+        Some(mark) => Ok(Some(mark)),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use crds::columns::Column;
 
+use super::mark::Mark;
 use super::table::{ActualColumn, ActualTable, Table, TableChange, TableName, owned_settings};
 use super::{ClickHouseError, Tables};
 
@@ -66,6 +67,14 @@ impl Tables for MemoryTables {
         match state.faults.pop_front() {
             Some(fault) => Err(fault),
             None => Ok(state.tables.get(name).cloned()),
+        }
+    }
+
+    async fn marks(&self) -> Result<Vec<Mark>, ClickHouseError> {
+        let mut state = self.state();
+        match state.faults.pop_front() {
+            Some(fault) => Err(fault),
+            None => Ok(state.tables.values().filter_map(|table| Mark::parse(&table.comment)).collect()),
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Table {
     pub ttl_seconds: Option<u64>,
     /// Who owns it.
     pub mark: Mark,
+    /// Whether a table without any mark is taken over.
+    pub adopts: bool,
 }
 
 impl Table {

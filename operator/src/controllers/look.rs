@@ -65,7 +65,14 @@ fn may_be_mended_elsewhere(fault: &Fault) -> bool {
         fault.about,
         ConditionType::TopicReady | ConditionType::TableReady | ConditionType::ProcessorReady
     );
-    let is_refused = matches!(fault.reason, Reason::KafkaRejected | Reason::ClickHouseRejected);
+    // The last two may be mended by the platform team, or by another namespace of the tenant, and nothing here is told.
+    let is_refused = matches!(
+        fault.reason,
+        Reason::KafkaRejected
+            | Reason::ClickHouseRejected
+            | Reason::QuotaExceeded
+            | Reason::NamespaceNotAllowed
+    );
     fault.cure == Cure::Change && (is_about_a_thing || is_refused)
 }
 

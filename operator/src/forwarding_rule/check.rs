@@ -24,6 +24,7 @@ use crate::forwarding_rule::gather::Gathered;
 use crate::objects::Found;
 use crate::pipeline::claims;
 use crate::secret::{SecretValue, value_of};
+use crate::tenants::Standing;
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -42,6 +43,7 @@ pub fn check(
     gathered: &Gathered,
     egress: &EgressConfig,
 ) -> Result<Checked, Vec<Fault>> {
+    let standing = gathered.standing.as_ref().map_err(|fault| vec![fault.clone()])?;
     let mut faults = check_source(rule, gathered);
     let namespace = rule.namespace().unwrap_or_default();
     let destination = &rule.spec.destination;
@@ -59,15 +61,16 @@ pub fn check(
     let mut secret = None;
     match (destination.kind, &destination.webhook, &destination.kafka) {
         (DestinationType::Webhook, Some(webhook), _) => {
-            config.webhook = check_webhook(webhook, egress).map_err(|mut more| faults.append(&mut more)).ok();
+            let checked = check_webhook(webhook, egress, standing);
+            config.webhook = checked.map_err(|mut more| faults.append(&mut more)).ok();
             match check_secret(webhook, gathered.secret.as_ref(), &namespace) {
                 Ok(()) => secret = Some(webhook.secret_ref.clone()),
                 Err(fault) => faults.push(fault),
             }
         }
         (DestinationType::Kafka, _, Some(kafka)) => {
-            faults.extend(check_topic(kafka, rule, gathered, &namespace));
-            config.topic = Some(kafka.topic.clone());
+            faults.extend(check_topic(kafka, rule, gathered, (&namespace, standing)));
+            config.topic = Some(standing.topic(&kafka.topic));
         }
         (DestinationType::Webhook, None, _) => {
             faults.push(Fault::spec("`spec.destination.webhook` must be set for type Webhook"))
@@ -149,9 +152,15 @@ fn unknown_event(event: &str, pipeline: &str, schemas: &[InForce]) -> String {
     }
 }
 
-fn check_webhook(webhook: &WebhookDestination, egress: &EgressConfig) -> Result<WebhookConfig, Vec<Fault>> {
+fn check_webhook(
+    webhook: &WebhookDestination,
+    egress: &EgressConfig,
+    standing: &Standing,
+) -> Result<WebhookConfig, Vec<Fault>> {
     let mut faults = Vec::new();
-    if let Err(rule) = destination_url::check(&webhook.url, egress) {
+    let hosts = standing.destination_hosts.as_deref();
+    let checked = destination_url::check(&webhook.url, egress);
+    if let Err(rule) = checked.and_then(|()| destination_url::check_host(&webhook.url, hosts)) {
         let message = format!("`spec.destination.webhook.url`: {rule}");
         faults.push(Fault::new(
             ConditionType::DestinationReachable,
@@ -204,7 +213,7 @@ fn check_topic(
     kafka: &KafkaDestination,
     rule: &ForwardingRule,
     gathered: &Gathered,
-    namespace: &str,
+    (namespace, standing): (&str, &Standing),
 ) -> Option<Fault> {
     let topic = &kafka.topic;
     let about =
@@ -212,6 +221,12 @@ fn check_topic(
     if !topic.starts_with(&format!("{namespace}.")) {
         let message = format!(
             "`spec.destination.kafka.topic`: `{topic}` must begin with `{namespace}.`, the namespace"
+        );
+        return about(Reason::DestinationForbidden, Cure::Change, message);
+    }
+    if let Some(prefix) = standing.reserved_prefix(&standing.topic(topic)) {
+        let message = format!(
+            "`spec.destination.kafka.topic`: `{topic}` begins with `{prefix}`, which the platform team keeps for others; name another topic"
         );
         return about(Reason::DestinationForbidden, Cure::Change, message);
     }

@@ -13,10 +13,13 @@ use crate::kubernetes::ApplyError;
 use crate::objects::Found;
 use crate::processors::{self, Processor};
 use crate::secret::{self, SecretValue};
+use crate::tenants::Standing;
 
 /// What a ForwardingRule is judged by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gathered {
+    /// What the platform team lets the namespace do.
+    pub standing: Result<Standing, Fault>,
     /// The pipeline it names.
     pub pipeline: Found<AnalyticsPipeline>,
     /// The schemas of that pipeline.
@@ -32,7 +35,11 @@ pub struct Gathered {
 }
 
 /// Reads what a ForwardingRule is judged by.
-pub async fn gather(ctx: &Context, rule: &ForwardingRule) -> Result<Gathered, ApplyError> {
+pub async fn gather(
+    ctx: &Context,
+    rule: &ForwardingRule,
+    standing: &Result<Standing, Fault>,
+) -> Result<Gathered, ApplyError> {
     let namespace = rule.namespace().unwrap_or_default();
     let pipeline = ctx.stores.pipeline(&namespace, &rule.spec.pipeline.name);
     let schemas = match &pipeline {
@@ -46,15 +53,19 @@ pub async fn gather(ctx: &Context, rule: &ForwardingRule) -> Result<Gathered, Ap
         }
         (DestinationType::Webhook, None) | (DestinationType::Kafka, _) => None,
     };
-    let has_topic = match (destination.kind, &destination.kafka) {
+    let has_topic = match (destination.kind, &destination.kafka, standing) {
         // A topic of another namespace is refused without a look, so that nobody learns what others have.
-        (DestinationType::Kafka, Some(kafka)) if kafka.topic.starts_with(&format!("{namespace}.")) => {
-            Some(ctx.has_topic(&kafka.topic).await)
+        (DestinationType::Kafka, Some(kafka), Ok(standing))
+            if kafka.topic.starts_with(&format!("{namespace}."))
+                && standing.reserved_prefix(&standing.topic(&kafka.topic)).is_none() =>
+        {
+            Some(ctx.has_topic(&standing.topic(&kafka.topic)).await)
         }
-        (DestinationType::Kafka | DestinationType::Webhook, _) => None,
+        (DestinationType::Kafka | DestinationType::Webhook, ..) => None,
     };
     let (pipelines, rules) = (ctx.stores.pipelines_in(&namespace), ctx.stores.rules_in(&namespace));
-    Ok(Gathered { pipeline, schemas, secret, pipelines, rules, has_topic })
+    let standing = standing.clone();
+    Ok(Gathered { standing, pipeline, schemas, secret, pipelines, rules, has_topic })
 }
 
 /// Asks the processors of the rule's pipeline.

@@ -28,6 +28,9 @@ use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for the cluster's id, which comes with any metadata.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often, and with what pause, an alteration is looked for: the broker that answers learns of it a moment later.
+const ALTERED_LOOKS: usize = 5;
+const ALTERED_PAUSE: Duration = Duration::from_millis(200);
 /// How long a broker may take to carry out what it has accepted.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -232,7 +235,26 @@ impl Clients {
         }
         let answers =
             self.admin.alter_configs([&alter], &options()).await.map_err(|error| judge(action, error))?;
-        only(answers, action)?.map(drop).map_err(|(_, code)| judge_code(action, code))
+        only(answers, action)?.map(drop).map_err(|(_, code)| judge_code(action, code))?;
+        self.check_altered(action, name, changes).await
+    }
+
+    /// Looks whether an alteration holds: the client leaves out what a broker says of a single topic, also that it refuses.
+    async fn check_altered(
+        &self,
+        action: &str,
+        name: &str,
+        changes: &[ConfigChange],
+    ) -> Result<(), KafkaError> {
+        let names = [name.to_owned()];
+        for _ in 0..ALTERED_LOOKS {
+            let there = self.configs(&names).await?.remove(name).unwrap_or_default();
+            if changes.iter().all(|change| there.get(&change.key) == Some(&change.to)) {
+                return Ok(());
+            }
+            tokio::time::sleep(ALTERED_PAUSE).await;
+        }
+        Err(judge_code(action, Code::InvalidConfig))
     }
 
     async fn delete(&self, action: &str, name: &str) -> Result<(), KafkaError> {

@@ -19,8 +19,10 @@ use crate::fault::{Cure, Fault};
 use crate::kafka::topic::TopicChange;
 use crate::kubernetes::{ApplyError, labels};
 use crate::pipeline::build::object_name;
-use crate::pipeline::claims;
+use crate::pipeline::claims::{self, Names};
+use crate::pipeline::plan::tenancy;
 use crate::processors::{self, Processor};
+use crate::tenants::{Standing, gather as tenants};
 
 /// Finalizer of pipelines whose data go with them.
 pub const FINALIZER: &str = "tributary.dev/data";
@@ -67,7 +69,11 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
     if !pods.is_empty() {
         return Ok(Cleanup::Waiting(waiting_for(&namespace, &pods)));
     }
-    Ok(match remove_data(ctx, pipeline).await {
+    let removed = match tenants::standing(ctx, &namespace).await? {
+        Ok(standing) => remove_data(ctx, pipeline, &standing).await,
+        Err(fault) => Err(fault),
+    };
+    Ok(match removed {
         Ok(()) => Cleanup::Done,
         Err(fault) => Cleanup::Faulty(Fault {
             about: ConditionType::Ready,
@@ -88,13 +94,15 @@ fn waiting_for(namespace: &str, pods: &[Processor]) -> String {
     )
 }
 
-async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), Fault> {
-    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let table = claims::table(pipeline);
+async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline, standing: &Standing) -> Result<(), Fault> {
+    let names = claims::names(pipeline, standing);
+    if let Some(moved) = tenancy::moved(pipeline, &names) {
+        return Err(moved);
+    }
+    let Names { topic, dead_letter_topic, table } = names;
     let actual = ctx.describe_table(&table).await?;
     let mark = actual.and_then(|actual| Mark::parse(&actual.comment));
-    let mark = mark.filter(|mark| mark.pipeline == format!("{namespace}/{name}"));
-    let topic = claims::topic(pipeline);
+    let mark = mark.filter(|mark| claims::is_owner(pipeline, standing, mark));
     let cluster = ctx.topics.cluster().await;
     if let Some(elsewhere) = mark.as_ref().and_then(|mark| mark.elsewhere(cluster.as_deref())) {
         return Err(Fault::new(
@@ -110,7 +118,7 @@ async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<(), 
     if in_status || mark.as_ref().is_some_and(|mark| mark.topic == topic) {
         // A group that is not empty has a reader that is not gone yet, and is refused: nothing else is deleted then.
         let group = TopicChange::DeleteGroups { group: claims::group(pipeline) };
-        let topics = claims::topics(pipeline).into_iter().map(|name| TopicChange::Delete { name });
+        let topics = [topic, dead_letter_topic].map(|name| TopicChange::Delete { name });
         for change in std::iter::once(group).chain(topics) {
             ctx.topics.apply(&change).await.map_err(|error| kafka_fault(&error))?;
             info!(?change, "deleted with the pipeline");

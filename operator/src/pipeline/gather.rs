@@ -12,6 +12,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::ResourceExt;
 
+use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::ActualTable;
 use crate::context::Context;
 use crate::event_schema::in_force::{self, Named};
@@ -21,13 +22,23 @@ use crate::kafka::topic::Topic;
 use crate::kubernetes::ApplyError;
 use crate::pipeline::build::object_name;
 use crate::pipeline::build::pod_monitor::PodMonitor;
-use crate::pipeline::claims;
+use crate::pipeline::claims::{self, Names};
 use crate::processors::{self, Processor};
 use crate::secret::{self, SecretValue};
+use crate::tenants::quota::Counted;
+use crate::tenants::{Standing, gather as tenants};
 
 /// Everything that a plan needs.
 #[derive(Debug, Clone)]
 pub struct Gathered {
+    /// What the platform team lets the namespace do; where it is a fault, nothing else was asked for outside Kubernetes.
+    pub standing: Result<Standing, Fault>,
+    /// The pipelines of the namespace's tenant, where a cap counts them.
+    pub fellows: Result<Vec<Counted>, Fault>,
+    /// The names of topics and table.
+    pub names: Names,
+    /// The marks of all tables, where a topic is to be taken over.
+    pub marks: Result<Vec<Mark>, Fault>,
     /// The schemas, by the names that the pipeline gives.
     pub schemas: Named,
     /// The pipelines of the namespace, this one among them.
@@ -68,22 +79,34 @@ pub struct Children {
 /// Reads everything that a plan needs.
 pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathered, ApplyError> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let asked = claims::topics(pipeline);
-    let table = claims::table(pipeline);
-    let (mut topics, table, connection) =
-        tokio::join!(ctx.describe_topics(&asked), ctx.describe_table(&table), ctx.connection());
-    // Where the table is, the topics were; to call them gone has consequences (see `plan/ownership.rs`).
-    if matches!((&topics, &table), (Ok(topics), Ok(Some(_))) if topics.len() < asked.len()) {
-        topics = ctx.describe_topics_again(&asked).await;
-    }
-    let cluster = if topics.is_ok() { ctx.topics.cluster().await } else { None };
+    let standing = tenants::standing(ctx, &namespace).await?;
+    let fellows = match &standing {
+        Ok(standing) => tenants::fellows(ctx, standing).await?,
+        Err(_) => Ok(Vec::new()),
+    };
+    let names = claims::names(pipeline, &standing.clone().unwrap_or_default());
+    // A namespace that nobody allows, or that names another one's topic, learns nothing of what exists.
+    let outside = match &standing {
+        Ok(standing) if claims::is_in_namespace(pipeline, standing) => {
+            outside(ctx, &names, pipeline.spec.adopt && standing.allows_adoption).await
+        }
+        Ok(_) | Err(_) => {
+            Outside { topics: Ok(Vec::new()), cluster: None, table: Ok(None), marks: Ok(Vec::new()) }
+        }
+    };
+    let Outside { topics, cluster, table, marks } = outside;
+    let connection = ctx.connection().await;
     let (children, processors, rules, hash_key) = tokio::try_join!(
         children(ctx, &namespace, &name),
         processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
-        rules(ctx, &namespace, &name),
+        rules(ctx, &namespace, (&name, &standing)),
         hash_key(ctx, pipeline),
     )?;
     Ok(Gathered {
+        standing,
+        fellows,
+        names,
+        marks,
         schemas: in_force::look_up(&ctx.stores, &namespace, &pipeline.spec.schemas),
         neighbours: ctx.stores.pipelines_in(&namespace),
         rules,
@@ -95,6 +118,30 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
         children,
         processors,
     })
+}
+
+/// What Kafka and ClickHouse hold of a pipeline.
+struct Outside {
+    topics: Result<Vec<Topic>, Fault>,
+    cluster: Option<String>,
+    table: Result<Option<ActualTable>, Fault>,
+    marks: Result<Vec<Mark>, Fault>,
+}
+
+async fn outside(ctx: &Context, names: &Names, adopts: bool) -> Outside {
+    let asked = [names.topic.clone(), names.dead_letter_topic.clone()];
+    let (mut topics, table) = tokio::join!(ctx.describe_topics(&asked), ctx.describe_table(&names.table));
+    // Where the table is, the topics were; to call them gone has consequences (see `plan/ownership.rs`).
+    if matches!((&topics, &table), (Ok(topics), Ok(Some(_))) if topics.len() < asked.len()) {
+        topics = ctx.describe_topics_again(&asked).await;
+    }
+    let cluster = if topics.is_ok() { ctx.topics.cluster().await } else { None };
+    let is_marked = matches!(&table, Ok(Some(table)) if Mark::parse(&table.comment).is_some_and(|mark| mark.topic == names.topic));
+    let marks = match &topics {
+        Ok(topics) if adopts && !topics.is_empty() && !is_marked => ctx.marks().await,
+        Ok(_) | Err(_) => Ok(Vec::new()),
+    };
+    Outside { topics, cluster, table, marks }
 }
 
 async fn children(ctx: &Context, namespace: &str, pipeline: &str) -> Result<Children, ApplyError> {
@@ -123,14 +170,14 @@ async fn pod_monitor(ctx: &Context, namespace: &str, name: &str) -> Result<Optio
 async fn rules(
     ctx: &Context,
     namespace: &str,
-    pipeline: &str,
+    (pipeline, standing): (&str, &Result<Standing, Fault>),
 ) -> Result<Vec<(String, Result<rule_check::Checked, Vec<Fault>>)>, ApplyError> {
     let mut checked = Vec::new();
     for rule in ctx.stores.rules_of(namespace, pipeline) {
         if rule.spec.suspend || rule.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        let gathered = rule_gather::gather(ctx, &rule).await?;
+        let gathered = rule_gather::gather(ctx, &rule, standing).await?;
         checked.push((rule.name_any(), rule_check::check(&rule, &gathered, &ctx.settings.egress())));
     }
     Ok(checked)

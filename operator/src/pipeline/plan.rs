@@ -3,9 +3,11 @@
 //! In: the pipeline, [`Gathered`], the settings. Out: a complete [`Plan`] whose parts need no further check, or the faults.
 //! Not here: how to get there from what is there now; the diffs and `kubernetes.rs` find that.
 
+mod adoption;
 mod config_hash;
 mod numbers;
 mod ownership;
+pub mod tenancy;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -28,10 +30,11 @@ use crate::fault::{Cure, Fault};
 use crate::forwarding_rule::check::Checked;
 use crate::kafka::topic::Topic;
 use crate::pipeline::build::pod_monitor::PodMonitors;
-use crate::pipeline::claims;
+use crate::pipeline::claims::{self, Names};
 use crate::pipeline::gather::Gathered;
 use crate::secret::value_of;
 use crate::settings::Settings;
+use crate::tenants::Standing;
 use numbers::Numbers;
 use ownership::Claim;
 
@@ -82,15 +85,18 @@ pub fn plan(
     gathered: &Gathered,
     settings: &Settings,
 ) -> Result<Plan, Vec<Fault>> {
+    // Who may do nothing here needs to hear nothing else.
+    let standing = gathered.standing.as_ref().map_err(|fault| vec![fault.clone()])?;
     let mut faults = check_name(pipeline);
-    faults.extend(topics::check(pipeline));
+    faults.extend(topics::check(pipeline, &gathered.names));
     let numbers = kept(numbers::read(&pipeline.spec), &mut faults);
+    faults.extend(tenancy::check(pipeline, gathered, (standing, numbers.as_ref())));
     let schemas = kept(in_force(&gathered.schemas), &mut faults);
     let columns = schemas.as_ref().and_then(|schemas| kept(columns(pipeline, schemas), &mut faults));
     let hash_key = kept(hash_key(pipeline, gathered), &mut faults);
     let rules = kept(rules(gathered), &mut faults);
     let connection = kept(one(gathered.connection.clone()), &mut faults);
-    let claim = kept(claim(pipeline, gathered), &mut faults);
+    let claim = kept(claim(pipeline, gathered, (standing, numbers.as_ref())), &mut faults);
     let (
         Some(numbers),
         Some(schemas),
@@ -106,7 +112,8 @@ pub fn plan(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let config = stream_config(pipeline, settings, (&numbers, &schemas, &rules, &claim.mark));
+    let parts = (&numbers, schemas.as_slice(), rules.as_slice(), &claim.mark);
+    let config = stream_config(pipeline, settings, &gathered.names, parts);
     let config_text = serde_yaml::to_string(&config).map_err(|error| vec![internal(&error)])?;
     let config_hash = config_hash::config_hash(&config_text, hash_key.as_deref());
     let spec = &pipeline.spec;
@@ -114,8 +121,8 @@ pub fn plan(
         namespace: pipeline.namespace().unwrap_or_default(),
         name: pipeline.name_any(),
         uid: pipeline.uid().unwrap_or_default(),
-        topics: topics::wanted(pipeline, &numbers),
-        table: table(pipeline, columns, &numbers, claim.mark),
+        topics: topics::wanted(pipeline, &gathered.names, &numbers),
+        table: table(pipeline, columns, &numbers, (&gathered.names, &claim)),
         config_text,
         config_hash,
         schemas: schemas.iter().map(|s| format!("{}@{}", s.version.name, s.version.version)).collect(),
@@ -145,12 +152,16 @@ fn one<T>(result: Result<T, Fault>) -> Result<T, Vec<Fault>> {
 }
 
 /// Finds what the pipeline may call its own; where Kafka and ClickHouse are both away, both are told.
-fn claim(pipeline: &AnalyticsPipeline, gathered: &Gathered) -> Result<Claim, Vec<Fault>> {
+fn claim(
+    pipeline: &AnalyticsPipeline,
+    gathered: &Gathered,
+    who: (&Standing, Option<&Numbers>),
+) -> Result<Claim, Vec<Fault>> {
     if let Some(conflict) = claims::conflict(pipeline, &gathered.neighbours) {
         return Err(vec![conflict]);
     }
     match (&gathered.topics, &gathered.table) {
-        (Ok(topics), Ok(table)) => one(ownership::claim(pipeline, gathered, (topics, table.as_ref()))),
+        (Ok(topics), Ok(table)) => one(ownership::claim(pipeline, gathered, who, (topics, table.as_ref()))),
         (topics, table) => {
             Err([topics.as_ref().err(), table.as_ref().err()].into_iter().flatten().cloned().collect())
         }
@@ -234,44 +245,50 @@ fn rules(gathered: &Gathered) -> Result<Vec<Checked>, Vec<Fault>> {
     Ok(checked)
 }
 
-fn table(pipeline: &AnalyticsPipeline, columns: Vec<Column>, numbers: &Numbers, mark: Mark) -> Table {
+fn table(
+    pipeline: &AnalyticsPipeline,
+    columns: Vec<Column>,
+    numbers: &Numbers,
+    (names, claim): (&Names, &Claim),
+) -> Table {
     Table {
-        database: pipeline.namespace().unwrap_or_default(),
-        name: pipeline.name_any(),
+        database: names.table.database.clone(),
+        name: names.table.table.clone(),
         columns,
         partition_by: pipeline.spec.clickhouse.partition_by,
         order_by: pipeline.spec.clickhouse.order_by.clone(),
         ttl_seconds: numbers.ttl.map(|ttl| ttl.as_secs()),
-        mark,
+        mark: claim.mark.clone(),
+        adopts: claim.adopts_table,
     }
 }
 
 fn stream_config(
     pipeline: &AnalyticsPipeline,
     settings: &Settings,
+    names: &Names,
     (numbers, schemas, rules, mark): (&Numbers, &[InForce], &[Checked], &Mark),
 ) -> StreamConfig {
-    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     let spec = &pipeline.spec;
     StreamConfig {
         version: STREAM_CONFIG_VERSION,
         stream: StreamIdentity {
-            namespace: namespace.clone(),
-            name: name.clone(),
+            namespace: pipeline.namespace().unwrap_or_default(),
+            name: pipeline.name_any(),
             id: mark.id.clone(),
             epoch: mark.epoch,
         },
         kafka: KafkaConfig {
             bootstrap: settings.kafka_bootstrap.clone(),
-            topic: claims::topic(pipeline),
-            dead_letter_topic: claims::dead_letter_topic(pipeline),
+            topic: names.topic.clone(),
+            dead_letter_topic: names.dead_letter_topic.clone(),
             group: claims::group(pipeline),
             properties: settings.kafka_properties(),
         },
         clickhouse: ClickHouseConfig {
             url: settings.clickhouse_url.clone(),
-            database: namespace,
-            table: name,
+            database: names.table.database.clone(),
+            table: names.table.table.clone(),
         },
         schemas: schemas.iter().map(|schema| schema.version.clone()).collect(),
         envelope: spec.envelope.clone(),

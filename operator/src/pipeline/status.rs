@@ -12,7 +12,6 @@ use kube::ResourceExt;
 
 use crate::fault::Fault;
 use crate::pipeline::apply::Applied;
-use crate::pipeline::claims;
 use crate::pipeline::gather::Gathered;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::processor::{self, Verdict};
@@ -45,15 +44,15 @@ pub fn status(
     say_topic(&mut conditions, &faults, plan.filter(|plan| applied.has_topics || plan.must_stop_first));
     say_table(&mut conditions, &faults, plan.filter(|_| applied.has_table));
     say_processor(&mut conditions, &faults, (verdict.as_ref(), pipeline.spec.suspend));
-    let waiting = waiting(pipeline, plan, verdict.as_ref());
+    let waiting = waiting(pipeline, (plan, &gathered.names.topic), verdict.as_ref());
     conditions.stand(&standing(pipeline, &faults, waiting.as_deref()));
     let has_topics = applied.has_topics;
     let status = AnalyticsPipelineStatus {
         observed_generation: pipeline.metadata.generation,
         conditions: conditions.finish(),
-        topic: has_topics.then(|| claims::topic(pipeline)).or(before.topic),
+        topic: has_topics.then(|| gathered.names.topic.clone()).or(before.topic),
         dead_letter_topic: has_topics
-            .then(|| claims::dead_letter_topic(pipeline))
+            .then(|| gathered.names.dead_letter_topic.clone())
             .or(before.dead_letter_topic),
         table: plan
             .filter(|_| applied.has_table)
@@ -125,12 +124,13 @@ fn keep(conditions: &mut Conditions<'_>, kind: ConditionType, faults: &[Fault]) 
     conditions.keep(kind, reason, "not looked at yet; see the condition Ready");
 }
 
-fn waiting(pipeline: &AnalyticsPipeline, plan: Option<&Plan>, verdict: Option<&Verdict>) -> Option<String> {
+fn waiting(
+    pipeline: &AnalyticsPipeline,
+    (plan, topic): (Option<&Plan>, &str),
+    verdict: Option<&Verdict>,
+) -> Option<String> {
     if plan.is_some_and(|plan| plan.must_stop_first) {
-        return Some(format!(
-            "topic `{}` is gone; the processors stop before it is made again",
-            claims::topic(pipeline)
-        ));
+        return Some(format!("topic `{topic}` is gone; the processors stop before it is made again"));
     }
     match verdict {
         Some(Verdict::Starting(message)) => Some(message.clone()),

@@ -339,6 +339,9 @@ fn merge(target: &mut Value, patch: &Value) {
 /// Returns where the apiserver keeps an object.
 pub(crate) fn path_of(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap();
+    if kind == "Namespace" {
+        return format!("/api/v1/namespaces/{}", object["metadata"]["name"].as_str().unwrap());
+    }
     let (_, group, plural) = KINDS.iter().find(|(known, ..)| *known == kind).unwrap();
     let metadata = &object["metadata"];
     format!(

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole crate is a test")]
 
+mod hostile;
+mod statements;
 mod tables;
 mod topics;
 

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole crate is a test")]
 
+mod hostile;
+mod identifiers;
 mod tables;
 mod topics;
 
@@ -88,6 +90,24 @@ async fn tables_keep_the_contract() {
         .with_user(variable("CLICKHOUSE_USER"))
         .with_password(variable("CLICKHOUSE_PASSWORD"));
     client.query_raw(&format!("DROP DATABASE `{database}`")).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn hostile_names_and_values_are_kept_exactly_or_refused_by_clickhouse() {
+    let database = format!("{}-hostile", prefix());
+    let tables = tables_at(variable("CLICKHOUSE_URL"), variable("CLICKHOUSE_PASSWORD"));
+    println!("{}", identifiers::in_tables(&tables, &database).await);
+    let client = clickhouse::Client::default()
+        .with_url(variable("CLICKHOUSE_URL"))
+        .with_user(variable("CLICKHOUSE_USER"))
+        .with_password(variable("CLICKHOUSE_PASSWORD"));
+    client.query_raw(&format!("DROP DATABASE `{database}`")).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn hostile_values_of_settings_are_kept_exactly_or_refused_by_kafka() {
+    let topics = topics_at(variable("KAFKA"), &[]);
+    println!("{}", identifiers::in_topics(&topics, &format!("{}.hostile", prefix())).await);
 }
 
 #[tokio::test]

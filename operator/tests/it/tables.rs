@@ -63,7 +63,10 @@ fn table(database: &str) -> Table {
             epoch: 1,
             topic: "shop.ios".into(),
             cluster: None,
+            namespace: None,
+            tenant: None,
         },
+        adopts: false,
     }
 }
 
@@ -73,6 +76,11 @@ pub(crate) async fn contract(tables: &dyn Tables, database: &str) {
     assert_eq!(tables.describe(&wanted.full_name()).await.unwrap(), None);
     assert_eq!(settle(tables, &wanted).await, 2);
     creating_again_leaves_what_is_there(tables, &wanted).await;
+    assert!(
+        tables.marks().await.unwrap().contains(&wanted.mark),
+        "the mark is found without its table's name"
+    );
+    adopts(tables, &wanted).await;
 
     wanted.columns.insert(3, column("coupon", ColumnType::Nullable(ScalarType::String)));
     assert_eq!(settle(tables, &wanted).await, 1, "a column is added");
@@ -106,6 +114,22 @@ async fn settle(tables: &dyn Tables, wanted: &Table) -> usize {
         "a settled table needs no change"
     );
     changes.len()
+}
+
+/// A table whose comment is no mark is taken over as it is, and only then.
+async fn adopts(tables: &dyn Tables, wanted: &Table) {
+    let mut stray = Table { name: "stray".into(), ..wanted.clone() };
+    stray.mark.pipeline = "another/one".into();
+    tables.apply(&TableChange::CreateTable(Box::new(stray.clone()))).await.unwrap();
+    let mut there = actual(tables, &stray).await;
+    there.comment = "made by hand".into();
+    let own = Table { name: "stray".into(), adopts: true, ..wanted.clone() };
+    let changes = diff(&own, Some(&there)).unwrap();
+    assert!(matches!(changes.as_slice(), [TableChange::ModifyComment { .. }]), "{changes:?}");
+    assert!(diff(&own, Some(&actual(tables, &stray).await)).is_err(), "another's mark is not taken over");
+    tables.apply(&changes[0]).await.unwrap();
+    assert_eq!(actual(tables, &own).await.comment, own.mark.comment());
+    drops(tables, &own).await;
 }
 
 async fn creating_again_leaves_what_is_there(tables: &dyn Tables, wanted: &Table) {

@@ -40,7 +40,10 @@ fn table() -> Table {
             epoch: 1,
             topic: "shop.ios".into(),
             cluster: None,
+            namespace: None,
+            tenant: None,
         },
+        adopts: false,
     }
 }
 

@@ -29,7 +29,10 @@ fn wanted() -> Table {
             epoch: 1,
             topic: "shop.ios".into(),
             cluster: None,
+            namespace: None,
+            tenant: None,
         },
+        adopts: false,
     }
 }
 

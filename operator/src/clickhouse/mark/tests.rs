@@ -9,6 +9,8 @@ fn mark() -> Mark {
         epoch: 1,
         topic: "shop.ios".into(),
         cluster: Some("k1".into()),
+        namespace: None,
+        tenant: None,
     }
 }
 

@@ -9,8 +9,10 @@
 //! marked     exists     names this topic             settled
 //! marked     none       names any topic              a new life of the topic: epoch + 1, after the processors have stopped
 //! marked     exists     names another topic          ours only if the status says so
-//! foreign    any        another pipeline, or none    not ours: nothing is touched
+//! foreign    any        another pipeline             not ours: nothing is touched
 //! marked     any        names another Kafka cluster  refused: kafka.bootstrapServers leads somewhere else
+//! marked     any        names a former namespace     refused unless adopted within its tenant; looked at only where there are tenants
+//! unmarked   any        -                            adopted where `spec.adopt` asks for it and the platform team allows it
 //! ```
 //!
 //! A new life counts, because its offsets begin at 0 again: under the old epoch the table would take its first batches for
@@ -20,6 +22,8 @@ use crds::AnalyticsPipeline;
 use crds::conditions::{ConditionType, Reason};
 use kube::ResourceExt;
 
+use super::adoption;
+use super::numbers::Numbers;
 use crate::clickhouse::ddl::statement;
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{ActualTable, TableChange, TableName};
@@ -27,6 +31,7 @@ use crate::fault::{Cure, Fault};
 use crate::kafka::topic::Topic;
 use crate::pipeline::claims;
 use crate::pipeline::gather::Gathered;
+use crate::tenants::Standing;
 
 /// What a pipeline may call its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,18 +40,20 @@ pub(super) struct Claim {
     pub(super) mark: Mark,
     /// Processors of the topic's former life still run.
     pub(super) must_stop_first: bool,
+    /// A table without any mark becomes the pipeline's.
+    pub(super) adopts_table: bool,
 }
 
 /// Finds what a pipeline may call its own.
 pub(super) fn claim(
     pipeline: &AnalyticsPipeline,
     gathered: &Gathered,
+    (standing, numbers): (&Standing, Option<&Numbers>),
     (topics, table): (&[Topic], Option<&ActualTable>),
 ) -> Result<Claim, Fault> {
-    let topic = claims::topic(pipeline);
-    let exists = topics.iter().any(|existing| existing.name == topic);
+    let topic = gathered.names.topic.clone();
     let owner = format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let settled = |mark| Ok(Claim { mark, must_stop_first: false });
+    let settled = |mark| Ok(Claim { mark, must_stop_first: false, adopts_table: false });
     let cluster = gathered.cluster.clone();
     let first = |topic| Mark {
         pipeline: owner.clone(),
@@ -54,27 +61,52 @@ pub(super) fn claim(
         epoch: 1,
         topic,
         cluster: cluster.clone(),
+        namespace: standing.namespace_uid.clone(),
+        tenant: standing.tenant.clone(),
+    };
+    let adopts = adoption::adopts(pipeline, standing);
+    let may_adopt = |topics: &[Topic]| match numbers {
+        Some(numbers) if adopts => adoption::check_topics(topics, gathered, numbers),
+        Some(_) | None => Err(foreign_topic(topics, &adoption::remedy(pipeline, standing))),
     };
     let Some(table) = table else {
         if !topics.is_empty() && !is_in_status(pipeline, &topic) {
-            return Err(foreign_topic(&topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>()));
+            may_adopt(topics)?;
         }
         return settled(first(topic));
     };
     // A mark that is not ours is kept as it stands: the diff of the table refuses it, with the reason.
     let Some(mark) = Mark::parse(&table.comment).filter(|mark| mark.pipeline == owner) else {
-        return settled(first(topic));
+        if !Mark::is_there(&table.comment) {
+            if !adopts {
+                return Err(foreign_table(&gathered.names.table, &adoption::remedy(pipeline, standing)));
+            }
+            may_adopt(topics)?;
+        }
+        return Ok(Claim { adopts_table: adopts, must_stop_first: false, mark: first(topic) });
     };
-    if let (Some(marked), Some(asked)) = (mark.elsewhere(cluster.as_deref()), &cluster) {
-        return Err(other_cluster(&mark, &claims::table(pipeline), (marked, asked)));
+    if claims::is_of_a_former_namespace(standing, &mark) {
+        match mark.tenant == standing.tenant {
+            true if adopts => {}
+            true => {
+                return Err(former_namespace(&gathered.names.table, &adoption::remedy(pipeline, standing)));
+            }
+            false => return Err(former_namespace(&gathered.names.table, OTHER_TENANT)),
+        }
     }
-    let mark = Mark { cluster: cluster.or(mark.cluster), ..mark };
-    match exists {
-        true if mark.topic == topic => settled(mark),
-        true if is_in_status(pipeline, &topic) => settled(Mark { topic, ..mark }),
-        true => Err(foreign_topic(&[&topic])),
-        false if runs(gathered) => Ok(Claim { mark, must_stop_first: true }),
-        false => settled(Mark { topic, epoch: mark.epoch.saturating_add(1), ..mark }),
+    if let (Some(marked), Some(asked)) = (mark.elsewhere(cluster.as_deref()), &cluster) {
+        return Err(other_cluster(&mark, &gathered.names.table, (marked, asked)));
+    }
+    let (namespace, tenant) = (standing.namespace_uid.clone(), standing.tenant.clone());
+    let (namespace, tenant) = (namespace.or(mark.namespace), tenant.or(mark.tenant));
+    let mark = Mark { cluster: cluster.or(mark.cluster), namespace, tenant, ..mark };
+    match topics.iter().find(|existing| existing.name == topic) {
+        Some(_) if mark.topic == topic => settled(mark),
+        Some(_) if is_in_status(pipeline, &topic) => settled(Mark { topic, ..mark }),
+        // A table that has rows of one topic is not given another's.
+        Some(existing) => Err(foreign_topic(std::slice::from_ref(existing), OTHER_TOPIC)),
+        None if runs(gathered) => Ok(Claim { mark, must_stop_first: true, adopts_table: false }),
+        None => settled(Mark { topic, epoch: mark.epoch.saturating_add(1), ..mark }),
     }
 }
 
@@ -102,14 +134,42 @@ fn other_cluster(mark: &Mark, table: &TableName, (marked, asked): (&str, &str)) 
     )
 }
 
-fn foreign_topic(names: &[&str]) -> Fault {
+const OTHER_TOPIC: &str = "the table has the rows of another topic, so that this one cannot be taken over";
+
+const OTHER_TENANT: &str = "the team of that namespace was another tenant, so that it cannot be taken over: the platform team drops it or renames it";
+
+fn foreign_topic(topics: &[Topic], remedy: &str) -> Fault {
+    let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
     Fault::new(
         ConditionType::TopicReady,
         Reason::OwnershipMismatch,
         Cure::Change,
         format!(
-            "topic `{}` exists and Tributary did not make it, so it is not touched; delete it, or name another one in `spec.kafka.topic` of a new object",
+            "topic `{}` exists and Tributary did not make it, so it is not touched; delete it, or name another one in `spec.kafka.topic` of a new object; {remedy}",
             names.join("`, `")
+        ),
+    )
+}
+
+fn foreign_table(table: &TableName, remedy: &str) -> Fault {
+    Fault::new(
+        ConditionType::TableReady,
+        Reason::OwnershipMismatch,
+        Cure::Change,
+        format!(
+            "table `{table}` exists and does not carry the mark of this pipeline; Tributary does not touch it: rename or drop the table, or take another name for the pipeline; {remedy}"
+        ),
+    )
+}
+
+/// A namespace that was made again under the name of one that is gone may be another team's.
+fn former_namespace(table: &TableName, remedy: &str) -> Fault {
+    Fault::new(
+        ConditionType::TableReady,
+        Reason::OwnershipMismatch,
+        Cure::Change,
+        format!(
+            "table `{table}` was made for a namespace of the same name that is gone, perhaps another team's, so it is not touched; take another name for the pipeline; {remedy}"
         ),
     )
 }

@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::numbers::Numbers;
 use crate::fault::Fault;
 use crate::kafka::topic::Topic;
-use crate::pipeline::claims;
+use crate::pipeline::claims::{self, Names};
 
 /// Longest name of a topic.
 const LONGEST_NAME: usize = 249;
@@ -26,7 +26,7 @@ const HEADER_ROOM: u64 = 64 * 1024;
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
 /// Finds what is wrong with name and settings.
-pub(super) fn check(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
+pub(super) fn check(pipeline: &AnalyticsPipeline, names: &Names) -> Vec<Fault> {
     let mut faults = Vec::new();
     let (topic, prefix) = (claims::topic(pipeline), format!("{}.", pipeline.namespace().unwrap_or_default()));
     if topic.strip_prefix(&prefix).is_none_or(str::is_empty) {
@@ -35,7 +35,7 @@ pub(super) fn check(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
         )));
     }
     let is_sound = topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if !is_sound || claims::dead_letter_topic(pipeline).len() > LONGEST_NAME {
+    if !is_sound || names.dead_letter_topic.len() > LONGEST_NAME {
         faults.push(Fault::spec(format!(
             "`spec.kafka.topic`: `{topic}` must be letters, digits, `.`, `_` and `-`, and with `.dead-letters` behind it at most {LONGEST_NAME} characters"
         )));
@@ -50,7 +50,7 @@ pub(super) fn check(pipeline: &AnalyticsPipeline) -> Vec<Fault> {
 }
 
 /// Returns the topics as they must be.
-pub(super) fn wanted(pipeline: &AnalyticsPipeline, numbers: &Numbers) -> Vec<Topic> {
+pub(super) fn wanted(pipeline: &AnalyticsPipeline, names: &Names, numbers: &Numbers) -> Vec<Topic> {
     let spec = &pipeline.spec.kafka;
     let topic = |name: String, config: BTreeMap<String, String>| Topic {
         name,
@@ -67,7 +67,7 @@ pub(super) fn wanted(pipeline: &AnalyticsPipeline, numbers: &Numbers) -> Vec<Top
     if let Some((key, value)) = spec.config.get_key_value("min.insync.replicas") {
         dead_letters.insert(key.clone(), value.clone());
     }
-    vec![topic(claims::topic(pipeline), stream), topic(claims::dead_letter_topic(pipeline), dead_letters)]
+    vec![topic(names.topic.clone(), stream), topic(names.dead_letter_topic.clone(), dead_letters)]
 }
 
 fn settings(retention: Duration) -> BTreeMap<String, String> {
@@ -76,3 +76,6 @@ fn settings(retention: Duration) -> BTreeMap<String, String> {
         ("retention.ms".into(), retention.as_millis().to_string()),
     ])
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+CREATE DATABASE IF NOT EXISTS `shop_shop`;
+
+CREATE TABLE IF NOT EXISTS `shop_shop`.`ios`
+(
+    `event` LowCardinality(String) COMMENT 'type of the event',
+    `event_id` String COMMENT 'id of the event, or topic:partition:offset of its record',
+    `event_time` DateTime64(3, 'UTC') COMMENT 'when the event happened, as the app says; without a word from it, when Kafka got the record',
+    `received_at` DateTime64(3, 'UTC') COMMENT 'when Kafka got the record',
+    `_topic` LowCardinality(String) COMMENT 'topic of the record',
+    `_partition` Int32 COMMENT 'partition of the record',
+    `_offset` Int64 COMMENT 'offset of the record in its partition',
+    `amount` Nullable(Int32) COMMENT '',
+    `extra` JSON COMMENT 'fields that the schema does not name'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_time)
+ORDER BY (`event`, `event_time`)
+SETTINGS non_replicated_deduplication_window = 100000
+COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-shop-ios","epoch":1,"topic":"shop-eu.shop.ios","cluster":"memory","namespace":"namespace-shop","tenant":"shop"}';
+
+CREATE DATABASE IF NOT EXISTS `shop_shop-test`;
+
+CREATE TABLE IF NOT EXISTS `shop_shop-test`.`trial`
+(
+    `event` LowCardinality(String) COMMENT 'type of the event',
+    `event_id` String COMMENT 'id of the event, or topic:partition:offset of its record',
+    `event_time` DateTime64(3, 'UTC') COMMENT 'when the event happened, as the app says; without a word from it, when Kafka got the record',
+    `received_at` DateTime64(3, 'UTC') COMMENT 'when Kafka got the record',
+    `_topic` LowCardinality(String) COMMENT 'topic of the record',
+    `_partition` Int32 COMMENT 'partition of the record',
+    `_offset` Int64 COMMENT 'offset of the record in its partition',
+    `amount` Nullable(Int32) COMMENT '',
+    `extra` JSON COMMENT 'fields that the schema does not name'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_time)
+ORDER BY (`event`, `event_time`)
+SETTINGS non_replicated_deduplication_window = 100000
+COMMENT '{"tributary":1,"pipeline":"shop-test/trial","id":"uid-shop-test-trial","epoch":1,"topic":"shop-eu.shop-test.trial","cluster":"memory","namespace":"namespace-shop-test","tenant":"shop"}';
+
