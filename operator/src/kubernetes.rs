@@ -72,6 +72,14 @@ pub enum ApplyError {
         /// Name.
         name: String,
     },
+    /// It is not as it was seen: what was decided on it is not done.
+    #[error("{kind} `{name}` is not as it was seen")]
+    Outdated {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+    },
     /// It belongs to a pipeline of the same name that was deleted, and will be gone soon.
     #[error("{kind} `{name}` still belongs to a deleted pipeline of the same name")]
     Leftover {
@@ -90,7 +98,8 @@ impl ApplyError {
             let details = self.status().and_then(|status| status.details.as_ref());
             details.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
         };
-        self.code() == Some(409) || self.code() == Some(422) && is_replaced()
+        let is_outdated = matches!(self, Self::Outdated { .. });
+        is_outdated || self.code() == Some(409) || self.code() == Some(422) && is_replaced()
     }
 
     /// Returns whether the object was deleted between the read that a write was decided on and the write. Where the apiserver does
@@ -125,7 +134,9 @@ impl ApplyError {
                 // Only the apiserver's own answers have one.
                 if let kube::Error::Api(status) = source.as_ref() { Some(status) } else { None }
             }
-            Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
+            Self::Encode { .. } | Self::Foreign { .. } | Self::Outdated { .. } | Self::Leftover { .. } => {
+                None
+            }
         }
     }
 }

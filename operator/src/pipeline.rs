@@ -12,6 +12,7 @@ pub mod apply;
 pub mod build;
 pub mod claims;
 pub mod cleanup;
+pub mod confirm;
 pub mod gather;
 pub mod plan;
 pub mod processor;
@@ -49,7 +50,7 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
     let (plan, mut applied) = match planned {
         Ok(plan) => {
-            let applied = apply::apply(ctx, &plan, &gathered).await?; // (writes)
+            let applied = apply::apply(ctx, pipeline, &plan, &gathered).await?; // (writes)
             (Some(plan), applied)
         }
         Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
@@ -74,6 +75,7 @@ async fn end(
     if !pipeline.finalizers().iter().any(|finalizer| finalizer == cleanup::FINALIZER) {
         return Ok(Look::gone());
     }
+    confirm::pipeline(ctx, pipeline).await?;
     let cleanup = cleanup::cleanup(ctx, pipeline, standing).await?;
     let faults = match &cleanup {
         Cleanup::Done => {

@@ -78,6 +78,18 @@ impl MemoryTopics {
         self.state().topics.get(name).cloned()
     }
 
+    /// Returns all topics, by name.
+    pub fn all(&self) -> Vec<Topic> {
+        self.state().topics.values().cloned().collect()
+    }
+
+    /// Takes a topic away, as somebody else would.
+    pub fn remove(&self, name: &str) {
+        let mut state = self.state();
+        state.topics.remove(name);
+        state.ids.remove(name);
+    }
+
     /// Returns the consumer groups.
     pub fn groups(&self) -> Vec<String> {
         self.state().groups.iter().cloned().collect()

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 
+use crds::AnalyticsPipeline;
 use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
@@ -22,6 +23,7 @@ use crate::kafka::topic::{Topic, TopicChange, diff as topic_diff};
 use crate::kubernetes::{ApplyError, Child};
 use crate::pipeline::build::build;
 use crate::pipeline::build::pod_monitor::PodMonitor;
+use crate::pipeline::confirm;
 use crate::pipeline::gather::{Children, Gathered};
 use crate::pipeline::plan::Plan;
 use crate::report::Chain;
@@ -52,7 +54,12 @@ pub struct Changes {
 ///
 /// # Errors
 /// When an object changed since it was gathered: all is looked at again, and there is nothing to tell.
-pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Applied, ApplyError> {
+pub async fn apply(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    plan: &Plan,
+    gathered: &Gathered,
+) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     if plan.must_stop_first {
         return apply_objects(ctx, plan, &gathered.children, applied).await;
@@ -75,6 +82,10 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Ap
     if let Err(fault) = check_creation(ctx, plan, &changes.topics).await {
         applied.faults.push(fault);
         return Ok(applied);
+    }
+    if !changes.table.is_empty() || !changes.topics.is_empty() || !gathered.children.are_there() {
+        confirm::pipeline(ctx, pipeline).await?;
+        confirm::schemas(ctx, pipeline, &gathered.schemas).await?;
     }
     if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
         applied.faults.push(fault);
@@ -253,9 +264,10 @@ fn object_fault(error: &ApplyError) -> Fault {
         ApplyError::Write { .. } if error.is_invalid() => {
             about(Reason::SpecInvalid, Cure::Change, format!("{}; change the spec accordingly", chain(error)))
         }
-        ApplyError::Read { .. } | ApplyError::Write { .. } | ApplyError::Encode { .. } => {
-            about(Reason::InternalError, Cure::Retry, chain(error))
-        }
+        ApplyError::Read { .. }
+        | ApplyError::Write { .. }
+        | ApplyError::Encode { .. }
+        | ApplyError::Outdated { .. } => about(Reason::InternalError, Cure::Retry, chain(error)),
     }
 }
 

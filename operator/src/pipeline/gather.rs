@@ -78,6 +78,16 @@ pub struct Children {
     pub pod_monitor: Option<PodMonitor>,
 }
 
+impl Children {
+    /// Returns whether all of them are there that every pipeline has.
+    pub fn are_there(&self) -> bool {
+        self.service_account.is_some()
+            && self.secret.is_some()
+            && self.config_map.is_some()
+            && self.deployment.is_some()
+    }
+}
+
 /// Reads everything that a plan needs.
 pub async fn gather(
     ctx: &Context,
