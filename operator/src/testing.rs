@@ -5,6 +5,9 @@
 
 pub(crate) mod argo;
 pub(crate) mod cluster;
+pub(crate) mod fuse;
+pub(crate) mod gateways;
+pub(crate) mod kubelet;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
