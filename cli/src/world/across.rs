@@ -105,6 +105,7 @@ impl World {
             topics: Ok(topics.to_vec()),
             cluster: None,
             table: Ok(table),
+            scaling: None,
             children: Children::default(),
             processors: Vec::new(),
         }

@@ -30,7 +30,7 @@ struct State {
     version: u64,
 }
 
-const KINDS: [(&str, &str, &str); 10] = [
+const KINDS: [(&str, &str, &str); 12] = [
     ("EventSchema", "/apis/tributary.dev/v1alpha1", "eventschemas"),
     ("AnalyticsPipeline", "/apis/tributary.dev/v1alpha1", "analyticspipelines"),
     ("ForwardingRule", "/apis/tributary.dev/v1alpha1", "forwardingrules"),
@@ -40,6 +40,8 @@ const KINDS: [(&str, &str, &str); 10] = [
     ("ServiceAccount", "/api/v1", "serviceaccounts"),
     ("Pod", "/api/v1", "pods"),
     ("PodMonitor", "/apis/monitoring.coreos.com/v1", "podmonitors"),
+    ("ScaledObject", "/apis/keda.sh/v1alpha1", "scaledobjects"),
+    ("TriggerAuthentication", "/apis/keda.sh/v1alpha1", "triggerauthentications"),
     ("Lease", "/apis/coordination.k8s.io/v1", "leases"),
 ];
 
@@ -99,6 +101,15 @@ impl FakeCluster {
     /// Takes an object away behind the controllers' back.
     pub(crate) fn remove(&self, path: &str) {
         self.state().objects.remove(path);
+    }
+
+    /// Knows KEDA's kinds from now on.
+    pub(crate) fn serve_keda(&self) {
+        let resources: Vec<Value> = ["scaledobjects", "triggerauthentications"]
+            .map(|name| json!({"name": name, "singularName": "", "namespaced": true, "kind": name, "verbs": []}))
+            .into();
+        let list = json!({"groupVersion": "keda.sh/v1alpha1", "resources": resources});
+        self.state().objects.insert("/apis/keda.sh/v1alpha1".into(), list);
     }
 
     /// Refuses a request, `METHOD path`, from now on.
@@ -283,6 +294,9 @@ impl State {
             .unwrap_or_else(|| json!({"metadata": {"uid": format!("uid-of-{path}")}}));
         let before = object["spec"].clone();
         merge(&mut object, &body);
+        if path.contains("/deployments/") && object["spec"]["replicas"].is_null() {
+            object["spec"]["replicas"] = json!(1);
+        }
         if before != object["spec"] {
             let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
             object["metadata"]["generation"] = json!(generation + 1);
