@@ -94,7 +94,7 @@ async fn the_number_of_pods_is_given_up_before_it_is_left_out() {
     fixture.cluster.edit(DEPLOYMENT, |it| it["metadata"]["managedFields"] = owned);
     fixture.cluster.serve_keda();
     let n_writes = fixture.cluster.n_writes();
-    fixture.settle().await;
+    assert!(fixture.look_at_all().await.is_empty());
     let writes = fixture.cluster.writes();
     let writes: Vec<&str> =
         writes[n_writes..].iter().map(String::as_str).filter(|write| !write.ends_with("/status")).collect();
