@@ -104,6 +104,7 @@ impl World {
             connection: Ok(BTreeMap::new()),
             topics: Ok(topics.to_vec()),
             cluster: None,
+            topic_id: None,
             table: Ok(table),
             scaling: None,
             children: Children::default(),
