@@ -8,11 +8,11 @@
 pub mod client;
 pub mod compare;
 pub mod labels;
+mod replicas;
 
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::ApiResource;
@@ -221,9 +221,14 @@ impl Kubernetes {
         Ok(applied)
     }
 
-    /// Takes a Deployment that has not changed since it was read to no pods.
-    pub async fn stop(&self, deployment: &Deployment) -> Result<(), ApplyError> {
-        self.merge(deployment, json!({"spec": {"replicas": 0}})).await
+    /// Returns whether the apiserver knows a kind.
+    pub async fn serves<K: Child>(&self) -> Result<bool, ApplyError> {
+        let (version, plural) = (K::api_version(&()), K::plural(&()));
+        match self.client.list_api_group_resources(&version).await {
+            Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            Err(source) => Err(read_error("APIResourceList", &version, source)),
+        }
     }
 
     /// Deletes an object and all that hangs on it; nothing happens when it is gone already.
@@ -353,7 +358,7 @@ fn write_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
 
 /// Kinds as metric labels: a closed list.
 fn kind_label(kind: &str) -> &'static str {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 10] = [
         "AnalyticsPipeline",
         "EventSchema",
         "ForwardingRule",
@@ -362,6 +367,8 @@ fn kind_label(kind: &str) -> &'static str {
         "Secret",
         "ServiceAccount",
         "PodMonitor",
+        "ScaledObject",
+        "TriggerAuthentication",
     ];
     KINDS.into_iter().find(|known| *known == kind).unwrap_or("Other")
 }

@@ -102,6 +102,7 @@ fn context(client: kube::Client, settings: &Arc<Settings>, metrics: &Metrics) ->
         reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),
         metrics: metrics.clone(),
         retries: Arc::default(),
+        memories: Arc::default(),
         clock: Timestamp::now,
     })
 }

@@ -106,6 +106,7 @@ impl Fixture {
             reports: Arc::clone(&reports) as _,
             metrics,
             retries: Arc::default(),
+            memories: Arc::default(),
             clock: noon,
         };
         let mut fixture = Self { ctx, cluster, topics, tables, reports, writers };

@@ -20,6 +20,7 @@ mod outage;
 mod partitions;
 mod rebalance;
 mod samples;
+mod scaling;
 mod strangers;
 mod streams;
 mod suspend;

@@ -25,6 +25,7 @@ struct State {
     hidden: BTreeSet<String>,
     moved_to: Option<String>,
     groups: BTreeSet<String>,
+    lags: BTreeMap<String, Result<i64, &'static str>>,
     /// Topics that were made so far: each has a number of its own.
     n_made: u64,
     ids: BTreeMap<String, String>,
@@ -71,6 +72,11 @@ impl MemoryTopics {
     /// Puts a consumer group there, as a processor would.
     pub fn insert_group(&self, group: &str) {
         self.state().groups.insert(group.to_owned());
+    }
+
+    /// Lets a group have so many records before it, or says why nobody may know. A group that was never told of has none.
+    pub fn set_lag(&self, group: &str, lag: Result<i64, &'static str>) {
+        self.state().lags.insert(group.to_owned(), lag);
     }
 
     /// Returns the topic, if it is there.
@@ -137,6 +143,15 @@ impl Topics for MemoryTopics {
             }),
             None => check_shape(topic),
         }
+    }
+
+    async fn lag(&self, _: &Topic, group: &str) -> Result<i64, KafkaError> {
+        let lag = self.state().lags.get(group).copied().unwrap_or(Ok(0));
+        lag.map_err(|source| KafkaError::Rejected {
+            action: format!("read the lag of consumer group `{group}`"),
+            remedy: "check the rights",
+            source: source.into(),
+        })
     }
 
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {

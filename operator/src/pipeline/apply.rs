@@ -6,6 +6,8 @@
 //! processor writes them; the configuration is there before the pods that read it. A step that fails ends the row, and the
 //! next look begins again: every step does nothing where nothing is to do.
 
+mod keda;
+
 use std::error::Error;
 
 use crds::AnalyticsPipeline;
@@ -182,6 +184,9 @@ async fn apply_objects(
     mut applied: Applied,
 ) -> Result<Applied, ApplyError> {
     let wanted = build(plan);
+    // Who takes a number of pods away from KEDA, or leaves it to KEDA, does so before it is written.
+    let prepared = keda::before(ctx, &wanted, children).await;
+    applied.faults.extend(scaling_fault(prepared)?);
     let outcome: Result<Deployment, ApplyError> = async {
         apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;
         apply_one(ctx, &wanted.secret, children.secret.as_ref()).await?;
@@ -193,11 +198,21 @@ async fn apply_objects(
         Ok(deployment) => {
             applied.deployment = Some(deployment);
             watch_pods(ctx, wanted.pod_monitor.as_ref(), children).await;
+            applied.faults.extend(scaling_fault(keda::after(ctx, &wanted, children).await)?);
         }
         Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
     Ok(applied)
+}
+
+/// Returns what the users see when KEDA's objects cannot be written; a conflict ends the look.
+fn scaling_fault(outcome: Result<(), ApplyError>) -> Result<Option<Fault>, ApplyError> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_conflict() => Err(error),
+        Err(error) => Ok(Some(Fault { about: ConditionType::ScalingActive, ..object_fault(&error) })),
+    }
 }
 
 /// Makes the PodMonitor. A stream does not wait for it, and what keeps it away is the platform team's to mend: the log says so.
@@ -220,6 +235,7 @@ pub async fn suspend(
     children: &Children,
     applied: &mut Applied,
 ) -> Result<(), ApplyError> {
+    applied.faults.extend(scaling_fault(keda::remove(ctx, uid, children).await)?);
     let Some(deployment) = &children.deployment else { return Ok(()) };
     let is_ours = deployment.owner_references().iter().any(|owner| owner.uid == uid);
     if !is_ours || deployment.spec.replicas == Some(0) {

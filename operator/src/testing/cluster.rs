@@ -113,6 +113,15 @@ impl FakeCluster {
         self.announce(&state);
     }
 
+    /// Knows KEDA's kinds from now on.
+    pub(crate) fn serve_keda(&self) {
+        let resources: Vec<Value> = ["scaledobjects", "triggerauthentications"]
+            .map(|name| json!({"name": name, "singularName": "", "namespaced": true, "kind": name, "verbs": []}))
+            .into();
+        let list = json!({"groupVersion": "keda.sh/v1alpha1", "resources": resources});
+        self.state().objects.insert("/apis/keda.sh/v1alpha1".into(), list);
+    }
+
     /// Refuses a request, `METHOD path`, from now on.
     pub(crate) fn refuse(&self, request: &str, code: u16, message: &'static str) {
         self.state().refusals.insert(request.into(), (code, message));

@@ -34,7 +34,7 @@ pub(super) struct State {
     pub(super) keeps_house: bool,
 }
 
-pub(super) const KINDS: [(&str, &str, &str); 10] = [
+pub(super) const KINDS: [(&str, &str, &str); 12] = [
     ("EventSchema", "/apis/tributary.dev/v1alpha1", "eventschemas"),
     ("AnalyticsPipeline", "/apis/tributary.dev/v1alpha1", "analyticspipelines"),
     ("ForwardingRule", "/apis/tributary.dev/v1alpha1", "forwardingrules"),
@@ -44,6 +44,8 @@ pub(super) const KINDS: [(&str, &str, &str); 10] = [
     ("ServiceAccount", "/api/v1", "serviceaccounts"),
     ("Pod", "/api/v1", "pods"),
     ("PodMonitor", "/apis/monitoring.coreos.com/v1", "podmonitors"),
+    ("ScaledObject", "/apis/keda.sh/v1alpha1", "scaledobjects"),
+    ("TriggerAuthentication", "/apis/keda.sh/v1alpha1", "triggerauthentications"),
     ("Lease", "/apis/coordination.k8s.io/v1", "leases"),
 ];
 
