@@ -11,6 +11,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use operator::clickhouse::client::ClientTables;
 use operator::context::Context;
+use operator::fence::{self, Fenced, Tenure};
 use operator::http::{self, Readiness};
 use operator::kafka::admin::AdminTopics;
 use operator::kubernetes::Kubernetes;
@@ -57,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     metrics.lead(true);
-    let mut base = context(client.clone(), &settings, &metrics)?;
+    let mut base = context(client.clone(), &settings, &metrics, &candidate.tenure())?;
     let (scopes, stores) =
         (settings.scopes(), settings.scopes().iter().map(|_| Stores::new()).collect::<Vec<_>>());
     base.registry = Registry::new(tenants, stores.iter().map(|(stores, _)| stores.clone()).collect());
@@ -86,17 +87,24 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn context(client: kube::Client, settings: &Arc<Settings>, metrics: &Metrics) -> anyhow::Result<Context> {
-    let kubernetes = Kubernetes::new(client, metrics.clone());
+fn context(
+    client: kube::Client,
+    settings: &Arc<Settings>,
+    metrics: &Metrics,
+    tenure: &Tenure,
+) -> anyhow::Result<Context> {
+    let kubernetes = Kubernetes::new(fence::client(client, tenure), metrics.clone());
     let (for_kafka, for_clickhouse) = (Arc::clone(settings), Arc::clone(settings));
+    let topics = AdminTopics::new(Box::new(move || connection::kafka(&for_kafka)));
+    let tables = ClientTables::new(Box::new(move || connection::clickhouse(&for_clickhouse)));
     Ok(Context {
         settings: Arc::clone(settings),
         reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), &settings.identity)),
         kubernetes,
         stores: Stores::new().0,
         registry: Registry::default(),
-        topics: Arc::new(AdminTopics::new(Box::new(move || connection::kafka(&for_kafka)))),
-        tables: Arc::new(ClientTables::new(Box::new(move || connection::clickhouse(&for_clickhouse)))),
+        topics: Arc::new(Fenced::new(topics, tenure)),
+        tables: Arc::new(Fenced::new(tables, tenure)),
         reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),
         metrics: metrics.clone(),
         retries: Arc::default(),
