@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! prepare -> peers: main workload, each contender in pairs with ours -> other workloads: ours, floor, value -> kills
-//!         -> growth: ours with one thing changed -> latency -> many small streams -> bars -> page
+//!         -> growth: ours with one thing changed -> latency -> many small streams -> many pipelines -> bars -> page
 //! ```
 
 pub mod bars;
@@ -21,6 +21,7 @@ pub mod page;
 pub mod pairs;
 mod parts;
 pub mod percentile;
+pub mod pipelines;
 pub mod process;
 pub mod report;
 pub mod run;
@@ -93,11 +94,13 @@ pub enum Part {
     Latency,
     /// Idle and small streams.
     Streams,
+    /// The operator with many pipelines.
+    Pipelines,
 }
 
 impl Part {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 4] = [Self::Peers, Self::Growth, Self::Latency, Self::Streams];
+    pub const ALL: [Self; 5] = [Self::Peers, Self::Growth, Self::Latency, Self::Streams, Self::Pipelines];
 
     /// One word, for marks and the command line.
     #[must_use]
@@ -107,6 +110,7 @@ impl Part {
             Self::Growth => "growth",
             Self::Latency => "latency",
             Self::Streams => "streams",
+            Self::Pipelines => "pipelines",
         }
     }
 }
@@ -148,6 +152,7 @@ impl Settings {
                 kills: 2,
                 seconds: 4,
                 n_streams: 4,
+                n_pipelines: [5, 20],
                 seed: 0,
             }
         } else {
@@ -160,6 +165,7 @@ impl Settings {
                 kills: 20,
                 seconds: 20,
                 n_streams: 100,
+                n_pipelines: [100, 1_000],
                 seed: 0,
             }
         };
@@ -229,6 +235,7 @@ impl Bench {
             growth: Outcomes::default(),
             latency: None,
             streams: None,
+            pipelines: None,
         };
         Ok(Self { settings, screen, ground, contenders, report })
     }
@@ -240,6 +247,7 @@ impl Bench {
                 Part::Growth => self.growth().await?,
                 Part::Latency => self.latency().await?,
                 Part::Streams => self.streams().await?,
+                Part::Pipelines => self.pipelines().await?,
             }
         }
         Ok(())

@@ -73,6 +73,11 @@ pub async fn install(cluster: &Cluster, connections: &Connections, policy: &Poli
     if ran_before {
         restart_operator(cluster).await?;
     }
+    established(cluster).await
+}
+
+/// Waits until the apiserver takes objects of the three kinds.
+pub async fn established(cluster: &Cluster) -> Result<()> {
     let crds: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     for plural in ["analyticspipelines", "eventschemas", "forwardingrules"] {
         let name = format!("{plural}.tributary.dev");

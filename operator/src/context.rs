@@ -24,7 +24,9 @@ use crate::processors::Reports;
 use crate::report::{Chain, Reporter};
 use crate::retries::Retries;
 use crate::settings::Settings;
+use crate::tenants::Standing;
 use crate::tenants::gather::Registry;
+use crate::tenants::servers::Servers;
 
 /// How long to wait before a topic that ought to be there is called missing: brokers learn of a new topic one after another.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
@@ -57,6 +59,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// Returns the context of a namespace: where its tenant has a Kafka or a ClickHouse of its own, these are asked.
+    #[must_use]
+    pub fn of(&self, standing: &Result<Standing, Fault>) -> Self {
+        let tenant = standing.as_ref().ok().and_then(|standing| standing.tenant.as_ref());
+        match tenant.and_then(|tenant| self.registry.servers.get(tenant)).cloned() {
+            Some(Servers { settings, topics, tables }) => Self { settings, topics, tables, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
     /// Reads topics; those that do not exist are left out.
     pub async fn describe_topics(&self, names: &[String]) -> Result<Vec<Topic>, Fault> {
         self.topics.describe(names).await.map_err(|error| kafka_fault(&error))

@@ -20,6 +20,7 @@ use crate::clickhouse::table::{ActualTable, TableChange, TableName};
 use crate::clickhouse::{ClickHouseError, Tables};
 use crate::kafka::topic::{Topic, TopicChange};
 use crate::kafka::{KafkaError, Topics};
+use crate::tenants::servers::Servers;
 
 /// The Lease is not held, so nothing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,27 +68,37 @@ pub fn client(behind: Client, tenure: &Tenure) -> Client {
     Client::new(service, namespace)
 }
 
+/// Returns the same servers, changed only while the Lease is held.
+pub fn servers(servers: Servers, tenure: &Tenure) -> Servers {
+    let Servers { settings, topics, tables } = servers;
+    let (topics, tables) = (Fenced::new(topics, tenure), Fenced::new(tables, tenure));
+    Servers { settings, topics: Arc::new(topics), tables: Arc::new(tables) }
+}
+
 /// Topics or tables that are changed only while the Lease is held.
-pub struct Fenced<G> {
-    behind: G,
+struct Fenced<G: ?Sized> {
+    behind: Arc<G>,
     tenure: Tenure,
 }
 
-impl<G> Fenced<G> {
-    /// Puts the fence before a gateway.
-    pub fn new(behind: G, tenure: &Tenure) -> Self {
+impl<G: ?Sized> Fenced<G> {
+    fn new(behind: Arc<G>, tenure: &Tenure) -> Self {
         Self { behind, tenure: tenure.clone() }
     }
 }
 
 #[async_trait]
-impl<G: Topics> Topics for Fenced<G> {
+impl<G: Topics + ?Sized> Topics for Fenced<G> {
     async fn describe(&self, names: &[String]) -> Result<Vec<Topic>, KafkaError> {
         self.behind.describe(names).await
     }
 
     async fn cluster(&self) -> Option<String> {
         self.behind.cluster().await
+    }
+
+    async fn topic_id(&self, name: &str) -> Option<String> {
+        self.behind.topic_id(name).await
     }
 
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
@@ -102,7 +113,7 @@ impl<G: Topics> Topics for Fenced<G> {
 }
 
 #[async_trait]
-impl<G: Tables> Tables for Fenced<G> {
+impl<G: Tables + ?Sized> Tables for Fenced<G> {
     async fn describe(&self, name: &TableName) -> Result<Option<ActualTable>, ClickHouseError> {
         self.behind.describe(name).await
     }

@@ -27,6 +27,7 @@ pub async fn reconcile(ctx: &Context, rule: &ForwardingRule) -> Result<Look, App
     }
     let namespace = rule.namespace().unwrap_or_default();
     let standing = tenants::standing(ctx, &namespace).await?; // (reads the namespace, where there are tenants)
+    let ctx = &ctx.of(&standing);
     let gathered = gather::gather(ctx, rule, &standing).await?; // (reads Secret and Kafka)
     let processors = gather::processors(ctx, rule).await?; // (reads the pods)
     let checked = check::check(rule, &gathered, &ctx.settings.egress()); // (pure)

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod memory;
 pub mod topic;
+mod topic_id;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub trait Topics: Send + Sync {
 
     /// Returns the id of the cluster; none when it is not known now, or has none.
     async fn cluster(&self) -> Option<String>;
+
+    /// Returns the id of a topic, which another topic of the same name never has; none when it is not known now, or has none.
+    async fn topic_id(&self, name: &str) -> Option<String>;
 
     /// Asks whether a topic would be created now, and makes nothing. One that exists would not, however old the metadata is
     /// that [`Self::describe`] answered from: the broker that decides is asked.

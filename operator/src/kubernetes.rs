@@ -5,6 +5,7 @@
 //! but belongs to somebody else is never written: that is [`ApplyError::Foreign`].
 //! Not here: which objects; the builders know.
 
+pub mod client;
 pub mod compare;
 pub mod labels;
 

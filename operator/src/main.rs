@@ -9,11 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use jiff::Timestamp;
-use operator::clickhouse::client::ClientTables;
 use operator::context::Context;
-use operator::fence::{self, Fenced, Tenure};
+use operator::fence::{self, Tenure};
 use operator::http::{self, Readiness};
-use operator::kafka::admin::AdminTopics;
 use operator::kubernetes::Kubernetes;
 use operator::lease::Candidate;
 use operator::metrics::Metrics;
@@ -24,7 +22,8 @@ use operator::report::{Chain, Reporter};
 use operator::settings::Settings;
 use operator::tenants::Tenants;
 use operator::tenants::gather::Registry;
-use operator::{connection, controllers, telemetry};
+use operator::tenants::servers::{self, Servers};
+use operator::{controllers, kubernetes, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -46,8 +45,9 @@ async fn main() -> anyhow::Result<()> {
     let settings = Arc::new(Settings::parse());
     telemetry::start(&settings)?;
     let tenants = Tenants::read(settings.tenants_file.as_deref())?;
-    let client = kube::Client::try_default().await.context("failed to find the way to the apiserver")?;
     let (metrics, readiness, stop) = (Metrics::new(), Readiness::default(), CancellationToken::new());
+    let client =
+        kubernetes::client::client(&metrics).await.context("failed to find the way to the apiserver")?;
     tokio::spawn(stop_on_signal(stop.clone()));
     let listener = http::listen(settings.listen).await?;
     let server = tokio::spawn(http::serve(listener, metrics.clone(), readiness.clone()));
@@ -58,10 +58,16 @@ async fn main() -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     metrics.lead(true);
-    let mut base = context(client.clone(), &settings, &metrics, &candidate.tenure())?;
+    let tenure = candidate.tenure();
+    let mut base = context(client.clone(), &settings, &metrics, &tenure)?;
     let (scopes, stores) =
         (settings.scopes(), settings.scopes().iter().map(|_| Stores::new()).collect::<Vec<_>>());
-    base.registry = Registry::new(tenants, stores.iter().map(|(stores, _)| stores.clone()).collect());
+    let servers = servers::of_tenants(&tenants, &settings)
+        .into_iter()
+        .map(|(tenant, servers)| (tenant, fence::servers(servers, &tenure)))
+        .collect();
+    base.registry =
+        Registry::new(tenants, stores.iter().map(|(stores, _)| stores.clone()).collect(), servers);
     let work = scopes.iter().zip(stores).map(|(namespace, (stores, writers))| {
         let ctx = Arc::new(Context { stores, ..base.clone() });
         controllers::run(
@@ -94,17 +100,15 @@ fn context(
     tenure: &Tenure,
 ) -> anyhow::Result<Context> {
     let kubernetes = Kubernetes::new(fence::client(client, tenure), metrics.clone());
-    let (for_kafka, for_clickhouse) = (Arc::clone(settings), Arc::clone(settings));
-    let topics = AdminTopics::new(Box::new(move || connection::kafka(&for_kafka)));
-    let tables = ClientTables::new(Box::new(move || connection::clickhouse(&for_clickhouse)));
+    let Servers { settings, topics, tables } = fence::servers(Servers::new(Arc::clone(settings)), tenure);
     Ok(Context {
-        settings: Arc::clone(settings),
         reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), &settings.identity)),
         kubernetes,
         stores: Stores::new().0,
         registry: Registry::default(),
-        topics: Arc::new(Fenced::new(topics, tenure)),
-        tables: Arc::new(Fenced::new(tables, tenure)),
+        settings,
+        topics,
+        tables,
         reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),
         metrics: metrics.clone(),
         retries: Arc::default(),

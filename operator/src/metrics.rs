@@ -31,6 +31,12 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+/// Label of a request to the apiserver.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerbLabel {
+    verb: &'static str,
+}
+
 /// Every metric of this binary.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -40,6 +46,7 @@ pub struct Metrics {
     failures: Family<KindLabel, Counter>,
     problems: Family<ReasonLabels, Gauge>,
     writes: Family<KindLabel, Counter>,
+    requests: Family<VerbLabel, Counter>,
     leader: Gauge,
     standing: Arc<Mutex<HashMap<Key, Reason>>>,
 }
@@ -65,6 +72,7 @@ impl Metrics {
             failures: Family::default(),
             problems: Family::default(),
             writes: Family::default(),
+            requests: Family::default(),
             leader: Gauge::default(),
             standing: Arc::default(),
         };
@@ -103,6 +111,11 @@ impl Metrics {
             "Writes to Kubernetes, by kind of the object written; a settled object costs none",
             self.writes.clone(),
         );
+        registry.register(
+            "requests",
+            "Requests to the apiserver, by verb: get (lists too), watch, patch, create, update, delete",
+            self.requests.clone(),
+        );
         registry.register("leader", "1 while this process holds the Lease", self.leader.clone());
     }
 
@@ -126,6 +139,11 @@ impl Metrics {
     /// Counts one write to Kubernetes.
     pub fn wrote(&self, kind: &'static str) {
         self.writes.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts a request to the apiserver.
+    pub fn asked(&self, verb: &'static str) {
+        self.requests.get_or_create(&VerbLabel { verb }).inc();
     }
 
     /// Says whether this process holds the Lease.

@@ -22,9 +22,11 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::controllers::{Look, Pace};
+use crate::fault::Fault;
 use crate::kubernetes::ApplyError;
 use crate::objects::Key;
 use crate::status::{Conditions, Standing};
+use crate::tenants::{self, gather as tenancy};
 use cleanup::Cleanup;
 
 /// Kind, as metrics and keys name it.
@@ -37,10 +39,13 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
         // The change comes back through the watch, and the look goes on with it.
         return Ok(Look::unchanged());
     }
+    let namespace = pipeline.namespace().unwrap_or_default();
+    let standing = tenancy::standing(ctx, &namespace).await?; // (reads the namespace, where there are tenants)
+    let ctx = &ctx.of(&standing);
     if pipeline.metadata.deletion_timestamp.is_some() {
-        return end(ctx, pipeline).await;
+        return end(ctx, pipeline, standing).await;
     }
-    let gathered = gather::gather(ctx, pipeline).await?; // (reads everything)
+    let gathered = gather::gather(ctx, pipeline, standing).await?; // (reads everything)
     let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
     let (plan, mut applied) = match planned {
         Ok(plan) => {
@@ -61,11 +66,15 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
 }
 
 /// Looks at a pipeline that is going.
-async fn end(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Look, ApplyError> {
+async fn end(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    standing: Result<tenants::Standing, Fault>,
+) -> Result<Look, ApplyError> {
     if !pipeline.finalizers().iter().any(|finalizer| finalizer == cleanup::FINALIZER) {
         return Ok(Look::gone());
     }
-    let cleanup = cleanup::cleanup(ctx, pipeline).await?;
+    let cleanup = cleanup::cleanup(ctx, pipeline, standing).await?;
     let faults = match &cleanup {
         Cleanup::Done => {
             let others: Vec<_> =

@@ -69,6 +69,9 @@ pub struct Settings {
     /// File with the tenants, as the Helm value `tenants` has them; absent: all namespaces are one team's.
     #[arg(long, env = "TRIBUTARY_TENANTS_FILE")]
     pub tenants_file: Option<PathBuf>,
+    /// Folder below which each tenant with a `connectionSecret` has its connection folder, under its own name.
+    #[arg(long, env = "TRIBUTARY_TENANTS_CONNECTION_DIR", default_value = "/etc/tributary/connections")]
+    pub tenants_connection_dir: PathBuf,
     /// Without tenants: lets pipelines with `spec.adopt` take over topics and tables that Tributary did not make.
     #[arg(long, env = "TRIBUTARY_ALLOW_ADOPT")]
     pub allow_adopt: bool,

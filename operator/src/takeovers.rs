@@ -153,6 +153,7 @@ fn prepare(fixture: &mut Fixture, before: &Before) {
                 id: "gone".into(),
                 epoch: 1,
                 topic: (*name).into(),
+                topic_id: None,
                 cluster: None,
                 namespace: Some("first-mal".into()),
                 tenant: Some("intruder".into()),

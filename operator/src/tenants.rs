@@ -8,6 +8,7 @@
 pub mod file;
 pub mod gather;
 pub mod quota;
+pub mod servers;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,11 @@ impl Tenants {
     /// Takes checked tenants; `file.rs` checks.
     fn new(tenants: Vec<Tenant>) -> Self {
         Self(tenants)
+    }
+
+    /// Goes through the tenants.
+    pub fn each(&self) -> impl Iterator<Item = &Tenant> {
+        self.0.iter()
     }
 
     /// Returns whether all namespaces are one team's.

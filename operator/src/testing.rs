@@ -96,7 +96,7 @@ impl Fixture {
             settings: Arc::new(settings()),
             reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), "test")),
             kubernetes,
-            registry: Registry::new(Tenants::default(), vec![stores.clone()]),
+            registry: Registry::new(Tenants::default(), vec![stores.clone()], BTreeMap::new()),
             stores,
             topics: Arc::clone(&topics) as _,
             tables: Arc::clone(&tables) as _,
@@ -121,7 +121,7 @@ impl Fixture {
     /// Starts the operator anew with another Helm value `tenants`.
     pub(crate) fn set_tenants(&mut self, tenants: &str) {
         let tenants = Tenants::parse(tenants).unwrap();
-        self.ctx.registry = Registry::new(tenants, vec![self.ctx.stores.clone()]);
+        self.ctx.registry = Registry::new(tenants, vec![self.ctx.stores.clone()], BTreeMap::new());
     }
 
     /// Applies the objects of a YAML text, as a team would.

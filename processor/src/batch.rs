@@ -4,7 +4,7 @@
 //! the range that an intent names is complete. Time is an argument; there is no timer inside.
 //! Not here: IO, and the decision what becomes of a record.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crds::rejection::RejectionReason;
 
@@ -13,15 +13,13 @@ use crate::position::Range;
 use crate::record::{Position, Record, Rejected};
 use crate::source::{Headers, Message};
 
-/// When a batch is complete.
+/// When a batch is full; `flow/beat.rs` says when it is old.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Rows.
     pub max_rows: usize,
     /// Bytes of rows and dead letters.
     pub max_bytes: usize,
-    /// Age of the oldest record.
-    pub max_age: Duration,
 }
 
 /// A record copied with all that was in it.
@@ -234,11 +232,6 @@ impl Batch {
         self.rows.n_rows() >= limits.max_rows
             || self.letters.len() >= limits.max_rows
             || self.n_bytes() >= limits.max_bytes
-    }
-
-    /// Returns whether it has waited long enough.
-    pub fn is_old(&self, limits: &Limits, now: Instant) -> bool {
-        now.saturating_duration_since(self.opened) >= limits.max_age
     }
 
     /// Returns whether there is nothing to write, to deliver or to look up.

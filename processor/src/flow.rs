@@ -25,6 +25,7 @@ use crds::schema::problems::Problems;
 use crds::stream_config::StreamConfig;
 
 use crate::batch::Limits;
+use crate::flow::beat::Beat;
 use crate::flow::intake::Intake;
 use crate::flow::reading::Reading;
 use crate::flow::writer::Writer;
@@ -35,6 +36,7 @@ use crate::retry::Jitter;
 use crate::source::{Source, SourceError};
 
 mod assignment;
+mod beat;
 mod caution;
 mod held;
 mod intake;
@@ -88,6 +90,7 @@ pub struct Flow<S, W> {
     intake: Intake,
     stream: Stream,
     tokens: Tokens,
+    beat: Beat,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     jitter: Jitter,
@@ -116,11 +119,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
         now: Instant,
     ) -> Result<Self, FlowError> {
         let batch = &stream.config.batch;
-        let limits = Limits {
-            max_rows: batch.max_rows.max(1),
-            max_bytes: batch.max_bytes.max(1),
-            max_age: Duration::from_millis(batch.max_age_milliseconds),
-        };
+        let limits = Limits { max_rows: batch.max_rows.max(1), max_bytes: batch.max_bytes.max(1) };
+        let beat = Beat::new(now, Duration::from_millis(batch.max_age_milliseconds));
         let intake =
             Intake::new(&stream.config, stream.hash_key.clone(), limits, now).map_err(FlowError::Config)?;
         let tokens =
@@ -130,6 +130,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             writer,
             intake,
             tokens,
+            beat,
             metrics,
             health,
             jitter: Jitter::new(stream.seed),

@@ -19,14 +19,18 @@ pub(super) struct FieldChange {
 }
 
 /// Returns the objects by kind, in the order in which they are applied.
-pub(super) fn values(objects: &Objects) -> Result<[(&'static str, Value); 4], serde_json::Error> {
-    let Objects { service_account, secret, config_map, deployment } = objects;
-    Ok([
+pub(super) fn values(objects: &Objects) -> Result<Vec<(&'static str, Value)>, serde_json::Error> {
+    let Objects { service_account, secret, config_map, deployment, pod_monitor } = objects;
+    let mut values = vec![
         ("ServiceAccount", serde_json::to_value(service_account)?),
         ("Secret", serde_json::to_value(secret)?),
         ("ConfigMap", serde_json::to_value(config_map)?),
         ("Deployment", serde_json::to_value(deployment)?),
-    ])
+    ];
+    if let Some(pod_monitor) = pod_monitor {
+        values.push(("PodMonitor", serde_json::to_value(pod_monitor)?));
+    }
+    Ok(values)
 }
 
 /// Returns the fields that differ, in the order of their paths.

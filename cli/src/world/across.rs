@@ -104,6 +104,7 @@ impl World {
             connection: Ok(BTreeMap::new()),
             topics: Ok(topics.to_vec()),
             cluster: None,
+            topic_id: None,
             table: Ok(table),
             children: Children::default(),
             processors: Vec::new(),

@@ -144,6 +144,7 @@ mod tests {
             kills: 0,
             seconds: 0,
             n_streams: 0,
+            n_pipelines: [0, 0],
             seed: 0,
         };
         Report {
@@ -156,6 +157,7 @@ mod tests {
             growth: Outcomes::default(),
             latency: None,
             streams: None,
+            pipelines: None,
         }
     }
 

@@ -51,6 +51,7 @@ impl Bench {
             ("After the kills", tables::kills(report), &[]),
             ("From the app's call to the row", tables::latency(report), &[]),
             ("Small streams", tables::streams(report), &[]),
+            ("The operator with many pipelines", tables::pipelines(report), &[]),
             ("Bars", tables::demands(report, &parts), &[1, 2]),
         ];
         shown.extend(

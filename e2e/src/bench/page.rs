@@ -70,6 +70,7 @@ fn section(report: &Report, part: Part) -> Result<String> {
         Part::Growth => growth(&mut out, report)?,
         Part::Latency => table(&mut out, &tables::latency(report))?,
         Part::Streams => streams(&mut out, report)?,
+        Part::Pipelines => table(&mut out, &tables::pipelines(report))?,
     }
     let bars = tables::demands(report, &[part]);
     if bars.len() > 1 {
@@ -90,6 +91,7 @@ fn head(out: &mut String, report: &Report, part: Part) -> Result<()> {
         Part::Growth => format!("{} events and {} rounds", thousands(plan.other_events), plan.other_rounds),
         Part::Latency => format!("{} s a run", plan.seconds),
         Part::Streams => format!("{} s a reading", 2 * plan.seconds),
+        Part::Pipelines => "one run each".to_owned(),
     };
     writeln!(out, "- command: `make bench PART={}{quick}`, {extent}, seed {}\n", part.name(), plan.seed)?;
     Ok(())

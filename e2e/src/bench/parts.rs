@@ -11,7 +11,7 @@ use super::growth::Step;
 use super::report::{OURS, Plan};
 use super::topic::{Loaded, PARTITIONS};
 use super::workload::Workload;
-use super::{Bench, Runner, growth, latency, streams};
+use super::{Bench, Runner, growth, latency, pipelines, streams};
 use crate::screen::thousands;
 
 impl Bench {
@@ -71,6 +71,25 @@ impl Bench {
         let each = Duration::from_secs(2 * seconds);
         let extent = streams::Extent { n_streams, rate: 10, each, seed };
         self.report.streams = Some(streams::measure(&mut self.ground, extent).await?);
+        Ok(())
+    }
+
+    pub(super) async fn pipelines(&mut self) -> Result<()> {
+        let Plan { seconds, n_pipelines, .. } = self.report.plan;
+        self.screen.step("The operator with many pipelines, on the real apiserver", "")?;
+        let screen = &mut self.screen;
+        let show = |found: &pipelines::Found| {
+            Ok(screen.line(&format!(
+                "   {} pipelines are Ready after {:.1} s, with {:.0} requests; an operator that starts anew writes {:.0} times",
+                thousands(found.n_pipelines as u64),
+                found.ready_seconds,
+                found.made.requests,
+                found.restart.writes
+            ))?)
+        };
+        // Longer than the pause between two looks for drift.
+        let rest = Duration::from_secs(20 * seconds).min(Duration::from_secs(120));
+        self.report.pipelines = Some(pipelines::measure(&mut self.ground, (&n_pipelines, rest), show).await?);
         Ok(())
     }
 

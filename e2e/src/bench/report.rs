@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::kills::Losses;
 use super::latency::Latencies;
 use super::pairs::Spread;
+use super::pipelines::Pipelines;
 use super::run::Outcome;
 use super::streams::Streams;
 use super::workload::Workload;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub seconds: u64,
     /// Small streams.
     pub n_streams: usize,
+    /// Pipelines of one operator: a few, and many.
+    pub n_pipelines: [usize; 2],
     /// Equal seeds give equal events and kills.
     pub seed: u64,
 }
@@ -76,6 +79,8 @@ pub struct Report {
     pub latency: Option<Latencies>,
     /// Streams that have little to do.
     pub streams: Option<Streams>,
+    /// What the operator costs with some pipelines.
+    pub pipelines: Option<Pipelines>,
 }
 
 /// Runs, and the numbers that follow from them.

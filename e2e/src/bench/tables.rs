@@ -7,6 +7,7 @@ use super::Part;
 use super::bars::bars;
 use super::growth::Family;
 use super::pairs::Spread;
+use super::pipelines::Found;
 use super::report::{OURS, Outcomes, Report};
 use super::run::Outcome;
 use super::topic::PARTITIONS;
@@ -162,6 +163,41 @@ pub(super) fn streams(report: &Report) -> Rows {
             number(cost.broker),
             thousands(cost.statements as u64),
         ]);
+    }
+    rows
+}
+
+/// A line of a table: its title, and how its number is found.
+type Line = (&'static str, fn(&Found) -> f64);
+
+/// What the operator costs with some pipelines.
+#[must_use]
+pub(super) fn pipelines(report: &Report) -> Rows {
+    let all: Vec<&Found> = report.pipelines.iter().flat_map(|found| &found.0).collect();
+    let head = all.iter().map(|found| format!("{} pipelines", thousands(found.n_pipelines as u64)));
+    let lines: [Line; 12] = [
+        ("until all are Ready, s", |found| found.ready_seconds),
+        ("requests to the apiserver until then, a pipeline", |found| {
+            found.made.requests / found.n_pipelines as f64
+        }),
+        ("writes until then, a pipeline", |found| found.made.writes / found.n_pipelines as f64),
+        ("CPU of the operator until then, ms a pipeline", |found| {
+            found.made.cpu * 1e3 / found.n_pipelines as f64
+        }),
+        ("memory of the operator, MB", |found| found.memory as f64 / 1e6),
+        ("requests in a minute of rest", |found| found.rest.requests),
+        ("writes in a minute of rest", |found| found.rest.writes),
+        ("CPU s in a minute of rest", |found| found.rest.cpu),
+        ("an operator that starts anew: until it has looked at all, s", |found| found.restart_seconds),
+        ("its requests", |found| found.restart.requests),
+        ("its writes", |found| found.restart.writes),
+        ("until all are deleted, with topics and tables, s", |found| found.gone_seconds),
+    ];
+    let mut rows = vec![[String::new()].into_iter().chain(head).collect()];
+    if !all.is_empty() {
+        rows.extend(lines.iter().map(|(name, of)| {
+            [(*name).to_owned()].into_iter().chain(all.iter().map(|found| number(of(found)))).collect()
+        }));
     }
     rows
 }

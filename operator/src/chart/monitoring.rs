@@ -38,7 +38,11 @@ fn rendered_once(kind: &str) -> Value {
 fn dashboards() -> Vec<(String, Value)> {
     let maps = rendered(&["ConfigMap"], 1);
     let files = maps.iter().flat_map(|(_, map)| map["data"].as_object().unwrap());
-    files.map(|(name, text)| (name.clone(), serde_json::from_str(text.as_str().unwrap()).unwrap())).collect()
+    // The tenants stand in a ConfigMap too.
+    let dashboards = files.filter(|(name, _)| name.ends_with(".json"));
+    dashboards
+        .map(|(name, text)| (name.clone(), serde_json::from_str(text.as_str().unwrap()).unwrap()))
+        .collect()
 }
 
 /// The words between two marks, such as `{{` and `}}`.

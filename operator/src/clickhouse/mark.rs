@@ -23,6 +23,8 @@ pub struct Mark {
     pub epoch: u32,
     /// Name of the topic.
     pub topic: String,
+    /// Id of the topic; absent in older marks, until the topic is made, and where Kafka gives none.
+    pub topic_id: Option<String>,
     /// Id of the Kafka cluster that the topic is on; absent in older marks, and where Kafka does not say.
     pub cluster: Option<String>,
     /// UID of the pipeline's namespace; absent in older marks, and where there are no tenants.
@@ -39,6 +41,8 @@ struct Comment {
     epoch: u32,
     topic: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    topic_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
@@ -49,9 +53,18 @@ struct Comment {
 impl Mark {
     /// Reads the comment of a table; `None` when it is no mark that this build understands.
     pub fn parse(comment: &str) -> Option<Self> {
-        let Comment { tributary, pipeline, id, epoch, topic, cluster, namespace, tenant } =
+        let Comment { tributary, pipeline, id, epoch, topic, topic_id, cluster, namespace, tenant } =
             serde_json::from_str(comment).ok()?;
-        (tributary == VERSION).then_some(Self { pipeline, id, epoch, topic, cluster, namespace, tenant })
+        (tributary == VERSION).then_some(Self {
+            pipeline,
+            id,
+            epoch,
+            topic,
+            topic_id,
+            cluster,
+            namespace,
+            tenant,
+        })
     }
 
     /// Returns whether a comment is a mark, also of a newer build that this one does not understand.
@@ -73,8 +86,9 @@ impl Mark {
 
     /// Returns the comment of the table.
     pub fn comment(&self) -> String {
-        let Self { pipeline, id, epoch, topic, cluster, namespace, tenant } = self.clone();
-        let comment = Comment { tributary: VERSION, pipeline, id, epoch, topic, cluster, namespace, tenant };
+        let Self { pipeline, id, epoch, topic, topic_id, cluster, namespace, tenant } = self.clone();
+        let comment =
+            Comment { tributary: VERSION, pipeline, id, epoch, topic, topic_id, cluster, namespace, tenant };
         serde_json::to_string(&comment).expect("strings and numbers are always JSON")
     }
 }

@@ -35,7 +35,8 @@ async fn a_leader_that_was_paused_past_its_lease_writes_nothing_when_it_goes_on_
     let (mut first, mut second) = (candidate(&cluster, "first"), candidate(&cluster, "second"));
     let (old, new) = (first.tenure(), second.tenure());
     first.acquire(|| {}).await;
-    let (topics, tables) = (Fenced::new(MemoryTopics::new(), &old), Fenced::new(MemoryTables::new(), &old));
+    let topics = Fenced::new(Arc::new(MemoryTopics::new()), &old);
+    let tables = Fenced::new(Arc::new(MemoryTables::new()), &old);
     let change = TopicChange::Create(topic());
     let create_database = TableChange::CreateDatabase { database: "shop".into() };
     create(client(cluster.client(), &old), "before").await.unwrap();

@@ -22,11 +22,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 
 use super::topic::{ConfigChange, Topic, TopicChange, diff};
+use super::topic_id::topic_id;
 use super::verdict::{code, judge, judge_code};
 use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait for the cluster's id, which comes with any metadata.
+/// How long to wait for the id of the cluster or of a topic, which come with any metadata.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often, and with what pause, an alteration is looked for: the broker that answers learns of it a moment later.
 const ALTERED_LOOKS: usize = 5;
@@ -95,6 +96,12 @@ impl Topics for AdminTopics {
     async fn cluster(&self) -> Option<String> {
         let clients = self.clients("ask for the cluster's id").ok()?;
         blocking(move || clients.metadata.client().fetch_cluster_id(CLUSTER_TIMEOUT)).await.ok()?
+    }
+
+    async fn topic_id(&self, name: &str) -> Option<String> {
+        let clients = self.clients("ask for a topic's id").ok()?;
+        let name = name.to_owned();
+        blocking(move || topic_id(clients.admin.inner(), &name, CLUSTER_TIMEOUT)).await.ok()?.ok()?
     }
 
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {

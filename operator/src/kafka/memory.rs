@@ -25,6 +25,9 @@ struct State {
     hidden: BTreeSet<String>,
     moved_to: Option<String>,
     groups: BTreeSet<String>,
+    /// Topics that were made so far: each has a number of its own.
+    n_made: u64,
+    ids: BTreeMap<String, String>,
     faults: VecDeque<KafkaError>,
     applied: Vec<TopicChange>,
 }
@@ -42,6 +45,11 @@ impl MemoryTopics {
 
     /// Puts a topic there, as somebody else would; one of the same name is replaced.
     pub fn insert(&self, topic: Topic) {
+        self.state().put(topic);
+    }
+
+    /// Changes a topic that is there, as somebody else would; it stays the same topic.
+    pub fn alter(&self, topic: Topic) {
         self.state().topics.insert(topic.name.clone(), topic);
     }
 
@@ -103,6 +111,10 @@ impl Topics for MemoryTopics {
         Some(moved.unwrap_or_else(|| "memory".into()))
     }
 
+    async fn topic_id(&self, name: &str) -> Option<String> {
+        self.state().ids.get(name).cloned()
+    }
+
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
         let mut state = self.state();
         match state.faults.pop_front() {
@@ -148,6 +160,7 @@ impl State {
             }
             TopicChange::Delete { name } => {
                 self.topics.remove(name);
+                self.ids.remove(name);
                 Ok(())
             }
             TopicChange::DeleteGroups { group } => {
@@ -158,11 +171,18 @@ impl State {
         }
     }
 
+    /// Puts a topic there that never was there before.
+    fn put(&mut self, topic: Topic) {
+        self.n_made += 1;
+        self.ids.insert(topic.name.clone(), format!("topic-{}", self.n_made));
+        self.topics.insert(topic.name.clone(), topic);
+    }
+
     fn create(&mut self, topic: &Topic) -> Result<(), KafkaError> {
         check_shape(topic)?;
         match self.topics.get(&topic.name) {
             None => {
-                self.topics.insert(topic.name.clone(), topic.clone());
+                self.put(topic.clone());
                 Ok(())
             }
             Some(there) => match diff(std::slice::from_ref(topic), std::slice::from_ref(there)) {

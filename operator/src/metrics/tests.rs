@@ -41,8 +41,9 @@ fn the_page_of_metrics_is_current() {
     let metrics = Metrics::new();
     metrics.looked_at(&key("ios"), Reason::KafkaUnreachable, false, Duration::from_millis(3));
     metrics.wrote("AnalyticsPipeline");
+    metrics.asked("get");
     let shown = exposition::read(&metrics.render().unwrap());
-    assert_eq!(shown.len(), 6, "a metric that this test does not fill is not shown: {shown:#?}");
+    assert_eq!(shown.len(), 7, "a metric that this test does not fill is not shown: {shown:#?}");
 
     let path = repository().join("docs/reference/metrics.md");
     let page = fs::read_to_string(&path).unwrap();

@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use tracing::{debug, info, warn};
 
 use crate::clickhouse::diff::diff as table_diff;
+use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{ActualTable, TableChange};
 use crate::context::{Context, clickhouse_fault, kafka_fault};
 use crate::fault::{Cure, Fault};
@@ -87,6 +88,10 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Ap
         }
         info!(?change, "changed topic");
     }
+    if let Err(fault) = learn_topic(ctx, plan, &changes.topics).await {
+        applied.faults.push(fault);
+        return Ok(applied);
+    }
     applied.has_topics = true;
     apply_objects(ctx, plan, &gathered.children, applied).await
 }
@@ -117,6 +122,20 @@ async fn check_creation(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> 
         }
     }
     Ok(())
+}
+
+/// Writes the id of a topic that was just made into the mark, so that one that somebody makes in its place is not mistaken for it.
+async fn learn_topic(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> Result<(), Fault> {
+    let mark = &plan.table.mark;
+    let is_made =
+        |change: &TopicChange| matches!(change, TopicChange::Create(topic) if topic.name == mark.topic);
+    if !changes.iter().any(is_made) {
+        return Ok(());
+    }
+    // Where Kafka does not say it now, the next look asks again.
+    let Some(id) = ctx.topics.topic_id(&mark.topic).await else { return Ok(()) };
+    let mark = Mark { topic_id: Some(id), ..mark.clone() };
+    apply_table(ctx, plan, &[TableChange::ModifyComment { table: plan.table.full_name(), mark }]).await
 }
 
 async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Result<(), Fault> {

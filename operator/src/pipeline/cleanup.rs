@@ -22,7 +22,7 @@ use crate::pipeline::build::object_name;
 use crate::pipeline::claims::{self, Names};
 use crate::pipeline::plan::tenancy;
 use crate::processors::{self, Processor};
-use crate::tenants::{Standing, gather as tenants};
+use crate::tenants::Standing;
 
 /// Finalizer of pipelines whose data go with them.
 pub const FINALIZER: &str = "tributary.dev/data";
@@ -53,7 +53,11 @@ pub fn finalizers(pipeline: &AnalyticsPipeline) -> Option<Vec<String>> {
 }
 
 /// Removes what the pipeline made.
-pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Cleanup, ApplyError> {
+pub async fn cleanup(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    standing: Result<Standing, Fault>,
+) -> Result<Cleanup, ApplyError> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
     let deployment: Option<Deployment> = ctx.kubernetes.get(&namespace, &object_name(&name)).await?;
     let owner = labels::owner(&name, &pipeline.uid().unwrap_or_default());
@@ -69,7 +73,7 @@ pub async fn cleanup(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Clea
     if !pods.is_empty() {
         return Ok(Cleanup::Waiting(waiting_for(&namespace, &pods)));
     }
-    let removed = match tenants::standing(ctx, &namespace).await? {
+    let removed = match standing {
         Ok(standing) => remove_data(ctx, pipeline, &standing).await,
         Err(fault) => Err(fault),
     };

@@ -53,6 +53,8 @@ pub struct Gathered {
     pub topics: Result<Vec<Topic>, Fault>,
     /// Id of the Kafka cluster that was asked, where it is known.
     pub cluster: Option<String>,
+    /// Id of the stream's topic, where it is there and Kafka gives one.
+    pub topic_id: Option<String>,
     /// The table, if it exists.
     pub table: Result<Option<ActualTable>, Fault>,
     /// What the pipeline owns in Kubernetes.
@@ -77,9 +79,12 @@ pub struct Children {
 }
 
 /// Reads everything that a plan needs.
-pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathered, ApplyError> {
+pub async fn gather(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    standing: Result<Standing, Fault>,
+) -> Result<Gathered, ApplyError> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let standing = tenants::standing(ctx, &namespace).await?;
     let fellows = match &standing {
         Ok(standing) => tenants::fellows(ctx, standing).await?,
         Err(_) => Ok(Vec::new()),
@@ -90,11 +95,15 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
         Ok(standing) if claims::is_in_namespace(pipeline, standing) => {
             outside(ctx, &names, pipeline.spec.adopt && standing.allows_adoption).await
         }
-        Ok(_) | Err(_) => {
-            Outside { topics: Ok(Vec::new()), cluster: None, table: Ok(None), marks: Ok(Vec::new()) }
-        }
+        Ok(_) | Err(_) => Outside {
+            topics: Ok(Vec::new()),
+            cluster: None,
+            topic_id: None,
+            table: Ok(None),
+            marks: Ok(Vec::new()),
+        },
     };
-    let Outside { topics, cluster, table, marks } = outside;
+    let Outside { topics, cluster, topic_id, table, marks } = outside;
     let connection = ctx.connection().await;
     let (children, processors, rules, hash_key) = tokio::try_join!(
         children(ctx, &namespace, &name),
@@ -114,6 +123,7 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
         connection,
         topics,
         cluster,
+        topic_id,
         table,
         children,
         processors,
@@ -124,6 +134,7 @@ pub async fn gather(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Gathe
 struct Outside {
     topics: Result<Vec<Topic>, Fault>,
     cluster: Option<String>,
+    topic_id: Option<String>,
     table: Result<Option<ActualTable>, Fault>,
     marks: Result<Vec<Mark>, Fault>,
 }
@@ -136,12 +147,14 @@ async fn outside(ctx: &Context, names: &Names, adopts: bool) -> Outside {
         topics = ctx.describe_topics_again(&asked).await;
     }
     let cluster = if topics.is_ok() { ctx.topics.cluster().await } else { None };
+    let is_there = matches!(&topics, Ok(topics) if topics.iter().any(|topic| topic.name == names.topic));
+    let topic_id = if is_there { ctx.topics.topic_id(&names.topic).await } else { None };
     let is_marked = matches!(&table, Ok(Some(table)) if Mark::parse(&table.comment).is_some_and(|mark| mark.topic == names.topic));
     let marks = match &topics {
         Ok(topics) if adopts && !topics.is_empty() && !is_marked => ctx.marks().await,
         Ok(_) | Err(_) => Ok(Vec::new()),
     };
-    Outside { topics, cluster, table, marks }
+    Outside { topics, cluster, topic_id, table, marks }
 }
 
 async fn children(ctx: &Context, namespace: &str, pipeline: &str) -> Result<Children, ApplyError> {

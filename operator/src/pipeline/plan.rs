@@ -75,7 +75,7 @@ pub struct Plan {
     pub hash_key: Option<SecretKeyReference>,
     /// Where the secret of each rule stands, by rule.
     pub rule_secrets: Vec<(String, SecretKeyReference)>,
-    /// The topic is gone and the processors still run: they stop before it is made again, and nothing else happens.
+    /// The topic is gone, or another one has its name, and the processors still run: they stop first, and nothing else happens.
     pub must_stop_first: bool,
 }
 

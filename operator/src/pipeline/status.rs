@@ -71,8 +71,10 @@ fn say_topic(conditions: &mut Conditions<'_>, faults: &[Fault], plan: Option<&Pl
     let kind = ConditionType::TopicReady;
     conditions.step(kind, faults, |conditions| match plan.and_then(|plan| plan.topics.first()) {
         Some(topic) if plan.is_some_and(|plan| plan.must_stop_first) => {
-            let message =
-                format!("topic `{}` is gone, and is made again when the processors have stopped", topic.name);
+            let message = format!(
+                "topic `{}` was deleted; its next life begins when the processors have stopped",
+                topic.name
+            );
             conditions.say(kind, Truth::False, Reason::Progressing, &message);
         }
         Some(topic) => {
@@ -130,7 +132,7 @@ fn waiting(
     verdict: Option<&Verdict>,
 ) -> Option<String> {
     if plan.is_some_and(|plan| plan.must_stop_first) {
-        return Some(format!("topic `{topic}` is gone; the processors stop before it is made again"));
+        return Some(format!("topic `{topic}` was deleted; the processors stop before its next life begins"));
     }
     match verdict {
         Some(Verdict::Starting(message)) => Some(message.clone()),

@@ -166,7 +166,7 @@ async fn settings_of_the_topic_and_columns_of_the_table_are_repaired() {
     let (topic, table) = (fixture.topics.get("shop.ios").unwrap(), fixture.tables.get(&name).unwrap());
     let mut spoilt = topic.clone();
     spoilt.config.insert("retention.ms".into(), "1".into());
-    fixture.topics.insert(spoilt);
+    fixture.topics.alter(spoilt);
     let mut spoilt = table.clone();
     spoilt.columns.retain(|column| column.name != "a");
     spoilt.ttl = Some("event_time + toIntervalDay(1)".into());

@@ -27,6 +27,15 @@ pub struct Tenant {
     /// Stands before the name of every database; empty, or ends with `_`, which no namespace has in its name.
     #[serde(default)]
     pub database_prefix: String,
+    /// Its own Kafka; absent: the installation's.
+    #[serde(default)]
+    pub kafka: Option<OwnKafka>,
+    /// Its own ClickHouse; absent: the installation's.
+    #[serde(default)]
+    pub clickhouse: Option<OwnClickHouse>,
+    /// Secret in the operator's namespace with its own users and passwords; absent: the installation's.
+    #[serde(default)]
+    pub connection_secret: Option<String>,
     /// Hosts that ForwardingRules may name, `host` or `*.domain`; absent: all.
     #[serde(default)]
     pub destination_hosts: Option<Vec<String>>,
@@ -36,6 +45,47 @@ pub struct Tenant {
     /// The most of everything.
     #[serde(default)]
     pub caps: Caps,
+}
+
+/// A tenant's own Kafka, written as the installation's is.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnKafka {
+    /// `host:port`, several separated by commas.
+    pub bootstrap_servers: String,
+    /// librdkafka properties without secret.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Property>,
+}
+
+/// The value of a librdkafka property, as YAML writes it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Property {
+    /// `true`.
+    Flag(bool),
+    /// `30000`.
+    Number(i64),
+    /// `SASL_SSL`.
+    Text(String),
+}
+
+impl std::fmt::Display for Property {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(formatter),
+            Self::Number(number) => number.fmt(formatter),
+            Self::Text(text) => text.fmt(formatter),
+        }
+    }
+}
+
+/// A tenant's own ClickHouse.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnClickHouse {
+    /// Its HTTP interface, `http(s)://host:port`.
+    pub url: String,
 }
 
 /// Which namespaces are a tenant's: those named, and those that have all the labels.
@@ -145,6 +195,7 @@ fn check(tenants: &[Tenant]) -> Result<(), String> {
             }
         }
         check_prefixes(tenant)?;
+        check_servers(tenant)?;
         check_hosts(tenant)?;
     }
     Ok(())
@@ -166,6 +217,26 @@ fn check_prefixes(tenant: &Tenant) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn check_servers(tenant: &Tenant) -> Result<(), String> {
+    let name = &tenant.name;
+    // The name is that of the folder below which the chart mounts the Secret.
+    let is_label = name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-');
+    if tenant.connection_secret.is_some() && !is_label {
+        return Err(format!(
+            "tenant `{name}` has a connectionSecret, so its name must be lower-case letters, digits and `-`"
+        ));
+    }
+    if tenant.kafka.as_ref().is_some_and(|kafka| kafka.bootstrap_servers.is_empty()) {
+        return Err(format!("tenant `{name}`: kafka.bootstrapServers is empty; name `host:port`"));
+    }
+    match &tenant.clickhouse {
+        Some(OwnClickHouse { url }) if !(url.starts_with("http://") || url.starts_with("https://")) => {
+            Err(format!("tenant `{name}`: clickhouse.url `{url}` must be `http(s)://host:port`"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_hosts(tenant: &Tenant) -> Result<(), String> {

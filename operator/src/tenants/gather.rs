@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crds::conditions::{ConditionType, Reason};
 
 use super::quota::Counted;
+use super::servers::Servers;
 use super::{Namespace, Standing, Tenants};
 use crate::context::Context;
 use crate::fault::{Cure, Fault};
@@ -24,13 +25,16 @@ pub struct Registry {
     pub tenants: Arc<Tenants>,
     /// The stores of all scopes: the only look beyond a namespace, and only to count.
     pub scopes: Arc<Vec<Stores>>,
+    /// The servers of tenants that have their own, by the tenant's name.
+    pub servers: Arc<BTreeMap<String, Servers>>,
     seen: Arc<Mutex<BTreeMap<String, Namespace>>>,
 }
 
 impl Registry {
     /// Makes a registry in which no namespace was seen yet.
-    pub fn new(tenants: Tenants, scopes: Vec<Stores>) -> Self {
-        Self { tenants: Arc::new(tenants), scopes: Arc::new(scopes), seen: Arc::default() }
+    pub fn new(tenants: Tenants, scopes: Vec<Stores>, servers: BTreeMap<String, Servers>) -> Self {
+        let (tenants, scopes, servers) = (Arc::new(tenants), Arc::new(scopes), Arc::new(servers));
+        Self { tenants, scopes, servers, seen: Arc::default() }
     }
 }
 

@@ -1,8 +1,17 @@
 //! Who has a namespace, what the file of the tenants refuses, and what follows in a whole world in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
 
 use super::*;
+use crate::clickhouse::memory::MemoryTables;
+use crate::clickhouse::table::TableName;
+use crate::kafka::memory::MemoryTopics;
+use crate::settings::Settings;
+use crate::tenants::gather::Registry;
+use crate::tenants::servers::Servers;
 use crate::testing::Fixture;
 
 const TENANTS: &str = "
@@ -67,6 +76,10 @@ fn a_file_that_could_be_misunderstood_is_refused() {
             "named by `a` and `b`",
         ),
         (one("topicPrefix: abc"), "end with one of the three"),
+        (one("kafka: {bootstrapServers: ''}"), "bootstrapServers is empty"),
+        (one("kafka: {}"), "failed to understand"),
+        (one("clickhouse: {url: 'bank:8443'}"), "must be `http(s)://host:port`"),
+        ("[{name: ../a, namespaces: {names: [a]}, connectionSecret: a}]".into(), "lower-case letters"),
         (one("topicPrefix: 'a b.'"), "end with one of the three"),
         (one("databasePrefix: 'abc-'"), "end with `_`"),
         (one("databasePrefix: 'a`; DROP_'"), "end with `_`"),
@@ -261,4 +274,45 @@ async fn rules_reach_only_the_hosts_of_their_tenant_and_topics_get_the_prefix() 
     fixture.settle().await;
     let config = fixture.cluster.get("/api/v1/namespaces/shop/configmaps/ios-processor").unwrap();
     assert!(config["data"]["stream.yaml"].as_str().unwrap().contains("topic: shop.shop.copy"), "{config}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_with_a_kafka_and_a_clickhouse_of_its_own_has_everything_there_and_nothing_elsewhere() {
+    let mut fixture = Fixture::of("");
+    let (topics, tables) = (Arc::new(MemoryTopics::new()), Arc::new(MemoryTables::new()));
+    let settings = Settings {
+        kafka_bootstrap: "games:9092".into(),
+        clickhouse_url: "http://games:8123".into(),
+        ..fixture.ctx.settings.as_ref().clone()
+    };
+    let own = Servers {
+        settings: Arc::new(settings),
+        topics: Arc::clone(&topics) as _,
+        tables: Arc::clone(&tables) as _,
+    };
+    let tenants = Tenants::parse(TENANTS).unwrap();
+    let scopes = vec![fixture.ctx.stores.clone()];
+    fixture.ctx.registry = Registry::new(tenants, scopes, BTreeMap::from([("games".to_owned(), own)]));
+    fixture.put(&namespace("shop", "team: shop"));
+    fixture.put(&namespace("dice", "team: games, tier: gold"));
+    fixture.put(&objects("shop", "ios", ""));
+    fixture.put(&objects("dice", "ios", "deletionPolicy: Delete"));
+    fixture.settle().await;
+
+    assert!(topics.get("dice.ios").is_some() && topics.get("shop.shop.ios").is_none());
+    assert!(fixture.topics.get("dice.ios").is_none() && fixture.topics.get("shop.shop.ios").is_some());
+    let table = |database: &str| TableName { database: database.into(), table: "ios".into() };
+    assert!(tables.get(&table("dice")).is_some() && fixture.tables.get(&table("dice")).is_none());
+    let config = |namespace: &str| {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/ios-processor");
+        fixture.cluster.get(&path).unwrap()["data"]["stream.yaml"].as_str().unwrap().to_owned()
+    };
+    assert!(config("dice").contains("games:9092") && config("dice").contains("http://games:8123"));
+    assert!(!config("shop").contains("games"));
+
+    let path = "/apis/tributary.dev/v1alpha1/namespaces/dice/analyticspipelines/ios";
+    fixture.cluster.edit(path, |it| it["metadata"]["deletionTimestamp"] = json!("2026-01-02T12:00:00Z"));
+    fixture.settle().await;
+    assert!(topics.get("dice.ios").is_none() && tables.get(&table("dice")).is_none());
+    assert!(fixture.topics.get("shop.shop.ios").is_some());
 }

@@ -26,6 +26,7 @@ fn table(database: &str, name: &str) -> Table {
         id: "i".into(),
         epoch: 1,
         topic: name.into(),
+        topic_id: None,
         cluster: None,
         namespace: None,
         tenant: None,

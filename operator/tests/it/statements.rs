@@ -90,6 +90,7 @@ fn table(text: &str) -> Table {
         id: text.into(),
         epoch: 1,
         topic: text.into(),
+        topic_id: Some(text.into()),
         cluster: Some(text.into()),
         namespace: Some(text.into()),
         tenant: Some(text.into()),

@@ -62,6 +62,7 @@ fn table(database: &str) -> Table {
             id: "7f0c".into(),
             epoch: 1,
             topic: "shop.ios".into(),
+            topic_id: None,
             cluster: None,
             namespace: None,
             tenant: None,

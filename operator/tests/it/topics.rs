@@ -61,6 +61,9 @@ async fn creates(topics: &dyn Topics, topic: &Topic) {
     assert_eq!(describe(topics, &topic.name).await, None, "checking a creation must not make the topic");
     let create = TopicChange::Create(topic.clone());
     topics.apply(&create).await.unwrap();
+    let id = topics.topic_id(&topic.name).await;
+    assert!(id.as_ref().is_some_and(|id| !id.is_empty()), "{id:?}");
+    assert_eq!((topics.topic_id(&topic.name).await, topics.topic_id("never").await), (id, None));
     let exists = topics.check_creation(topic).await.unwrap_err();
     assert!(exists.is_transient(), "a topic that is there would not be created: {exists}");
     assert_eq!(described(topics, &topic.name, |there| there.is_some()).await.as_ref(), Some(topic));

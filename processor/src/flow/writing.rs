@@ -130,14 +130,15 @@ impl<S: Source, W: Writer> Flow<S, W> {
 
     /// Closes what is old, and the largest when too much is kept.
     pub(super) fn close_due(&mut self, now: Instant) {
-        let limits = self.intake.limits;
+        let beat = self.beat;
         let is_over = self.is_over();
         let n_free = self.n_free(is_over);
         for partition in self.intake.all() {
             // While a try is under way, more records make the next batch larger instead of making more of them.
             let is_next =
                 partition.flight.is_none() && partition.closed.is_empty() && partition.replay.is_none();
-            let is_old = partition.filling.as_ref().is_some_and(|batch| batch.is_old(&limits, now));
+            let opened = partition.filling.as_ref().map(Batch::opened);
+            let is_old = opened.is_some_and(|opened| beat.ends(partition.number, opened, now));
             if is_next && is_old && n_free > 0 {
                 partition.close();
             }

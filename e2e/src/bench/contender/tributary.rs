@@ -208,7 +208,7 @@ fn nameless(workload: &Workload) -> Result<StreamConfig> {
 }
 
 /// A program that cargo has put beside this one.
-pub(super) fn beside_this_program(name: &str) -> Result<std::path::PathBuf> {
+pub(crate) fn beside_this_program(name: &str) -> Result<std::path::PathBuf> {
     let program = std::env::current_exe().context("finding this program")?;
     let folder = program.parent().unwrap_or(Path::new("."));
     Ok(folder.join(name))

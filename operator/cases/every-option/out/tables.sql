@@ -22,3 +22,5 @@ TTL event_time + toIntervalSecond(31536000)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.mobile-ios","cluster":"memory"}';
 
+ALTER TABLE `shop`.`ios` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.mobile-ios","topic_id":"topic-1","cluster":"memory"}';
+

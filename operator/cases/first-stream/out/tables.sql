@@ -22,3 +22,5 @@ ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","cluster":"memory"}';
 
+ALTER TABLE `shop`.`ios` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","topic_id":"topic-1","cluster":"memory"}';
+

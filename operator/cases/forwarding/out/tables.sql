@@ -18,6 +18,8 @@ ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/big-spenders","id":"uid-of-big-spenders","epoch":1,"topic":"shop.big-spenders","cluster":"memory"}';
 
+ALTER TABLE `shop`.`big-spenders` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/big-spenders","id":"uid-of-big-spenders","epoch":1,"topic":"shop.big-spenders","topic_id":"topic-1","cluster":"memory"}';
+
 CREATE DATABASE IF NOT EXISTS `shop`;
 
 CREATE TABLE IF NOT EXISTS `shop`.`ios`
@@ -37,4 +39,6 @@ PARTITION BY toYYYYMM(event_time)
 ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","cluster":"memory"}';
+
+ALTER TABLE `shop`.`ios` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","topic_id":"topic-3","cluster":"memory"}';
 

@@ -18,6 +18,8 @@ ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","cluster":"memory"}';
 
+ALTER TABLE `shop`.`ios` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-of-ios","epoch":1,"topic":"shop.ios","topic_id":"topic-1","cluster":"memory"}';
+
 ALTER TABLE `shop`.`ios` MODIFY COLUMN `amount` Int64 COMMENT '';
 
 ALTER TABLE `shop`.`ios` ADD COLUMN IF NOT EXISTS `coupon` Nullable(String) COMMENT 'code of the coupon' AFTER `amount`;

@@ -18,6 +18,8 @@ ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-shop-ios","epoch":1,"topic":"shop-eu.shop.ios","cluster":"memory","namespace":"namespace-shop","tenant":"shop"}';
 
+ALTER TABLE `shop_shop`.`ios` MODIFY COMMENT '{"tributary":1,"pipeline":"shop/ios","id":"uid-shop-ios","epoch":1,"topic":"shop-eu.shop.ios","topic_id":"topic-1","cluster":"memory","namespace":"namespace-shop","tenant":"shop"}';
+
 CREATE DATABASE IF NOT EXISTS `shop_shop-test`;
 
 CREATE TABLE IF NOT EXISTS `shop_shop-test`.`trial`
@@ -37,4 +39,6 @@ PARTITION BY toYYYYMM(event_time)
 ORDER BY (`event`, `event_time`)
 SETTINGS non_replicated_deduplication_window = 100000
 COMMENT '{"tributary":1,"pipeline":"shop-test/trial","id":"uid-shop-test-trial","epoch":1,"topic":"shop-eu.shop-test.trial","cluster":"memory","namespace":"namespace-shop-test","tenant":"shop"}';
+
+ALTER TABLE `shop_shop-test`.`trial` MODIFY COMMENT '{"tributary":1,"pipeline":"shop-test/trial","id":"uid-shop-test-trial","epoch":1,"topic":"shop-eu.shop-test.trial","topic_id":"topic-3","cluster":"memory","namespace":"namespace-shop-test","tenant":"shop"}';
 

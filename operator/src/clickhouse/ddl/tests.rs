@@ -39,6 +39,7 @@ fn table() -> Table {
             id: "7f0c".into(),
             epoch: 1,
             topic: "shop.ios".into(),
+            topic_id: None,
             cluster: None,
             namespace: None,
             tenant: None,

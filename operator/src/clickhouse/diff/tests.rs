@@ -28,6 +28,7 @@ fn wanted() -> Table {
             id: "7f0c".into(),
             epoch: 1,
             topic: "shop.ios".into(),
+            topic_id: None,
             cluster: None,
             namespace: None,
             tenant: None,

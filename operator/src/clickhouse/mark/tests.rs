@@ -8,6 +8,7 @@ fn mark() -> Mark {
         id: "7f0c".into(),
         epoch: 1,
         topic: "shop.ios".into(),
+        topic_id: Some("t1".into()),
         cluster: Some("k1".into()),
         namespace: None,
         tenant: None,
@@ -16,22 +17,21 @@ fn mark() -> Mark {
 
 #[test]
 fn the_comment_is_what_the_contract_says() {
-    let text =
-        r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","cluster":"k1"}"#;
+    let text = r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","topic_id":"t1","cluster":"k1"}"#;
     assert_eq!(mark().comment(), text);
     assert_eq!(Mark::parse(text), Some(mark()));
 }
 
 #[test]
 fn a_member_of_a_later_time_is_no_hindrance() {
-    let text = r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","cluster":"k1","later":true}"#;
+    let text = r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios","topic_id":"t1","cluster":"k1","later":true}"#;
     assert_eq!(Mark::parse(text), Some(mark()));
 }
 
 #[test]
 fn a_mark_from_before_clusters_were_told_apart_is_read_and_suits_any() {
     let text = r#"{"tributary":1,"pipeline":"shop/ios","id":"7f0c","epoch":1,"topic":"shop.ios"}"#;
-    let older = Mark { cluster: None, ..mark() };
+    let older = Mark { topic_id: None, cluster: None, ..mark() };
     assert_eq!(Mark::parse(text).as_ref(), Some(&older));
     assert_eq!(older.elsewhere(Some("k2")), None);
     assert_eq!(mark().elsewhere(None), None);

@@ -8,6 +8,7 @@
 //! none       exists     -                            ours only if the status says so (the table was dropped by hand)
 //! marked     exists     names this topic             settled
 //! marked     none       names any topic              a new life of the topic: epoch + 1, after the processors have stopped
+//! marked     another id names this topic             likewise: somebody deleted the topic and made it again
 //! marked     exists     names another topic          ours only if the status says so
 //! foreign    any        another pipeline             not ours: nothing is touched
 //! marked     any        names another Kafka cluster  refused: kafka.bootstrapServers leads somewhere else
@@ -60,6 +61,7 @@ pub(super) fn claim(
         id: pipeline.uid().unwrap_or_default(),
         epoch: 1,
         topic,
+        topic_id: gathered.topic_id.clone(),
         cluster: cluster.clone(),
         namespace: standing.namespace_uid.clone(),
         tenant: standing.tenant.clone(),
@@ -101,13 +103,33 @@ pub(super) fn claim(
     let (namespace, tenant) = (namespace.or(mark.namespace), tenant.or(mark.tenant));
     let mark = Mark { cluster: cluster.or(mark.cluster), namespace, tenant, ..mark };
     match topics.iter().find(|existing| existing.name == topic) {
-        Some(_) if mark.topic == topic => settled(mark),
-        Some(_) if is_in_status(pipeline, &topic) => settled(Mark { topic, ..mark }),
+        Some(_) if mark.topic == topic => Ok(same_name(mark, gathered)),
+        Some(_) if is_in_status(pipeline, &topic) => {
+            settled(Mark { topic, topic_id: gathered.topic_id.clone(), ..mark })
+        }
         // A table that has rows of one topic is not given another's.
         Some(existing) => Err(foreign_topic(std::slice::from_ref(existing), OTHER_TOPIC)),
         None if runs(gathered) => Ok(Claim { mark, must_stop_first: true, adopts_table: false }),
-        None => settled(Mark { topic, epoch: mark.epoch.saturating_add(1), ..mark }),
+        None => settled(next_life(Mark { topic, ..mark }, None)),
     }
+}
+
+/// The topic has the name that the mark says; whether it is the same topic, its id tells.
+fn same_name(mark: Mark, gathered: &Gathered) -> Claim {
+    let found = gathered.topic_id.clone();
+    let is_another = found.is_some() && mark.topic_id.is_some() && found != mark.topic_id;
+    let must_stop_first = is_another && runs(gathered);
+    let mark = match is_another {
+        true if must_stop_first => mark,
+        true => next_life(mark, found),
+        false => Mark { topic_id: found.or(mark.topic_id), ..mark },
+    };
+    Claim { mark, must_stop_first, adopts_table: false }
+}
+
+/// The offsets begin at 0 again.
+fn next_life(mark: Mark, topic_id: Option<String>) -> Mark {
+    Mark { epoch: mark.epoch.saturating_add(1), topic_id, ..mark }
 }
 
 fn is_in_status(pipeline: &AnalyticsPipeline, topic: &str) -> bool {
@@ -122,7 +144,7 @@ fn runs(gathered: &Gathered) -> bool {
 
 /// The topic of a stream that moved is a new life: the statement that says so is given, because only a person can know it.
 fn other_cluster(mark: &Mark, table: &TableName, (marked, asked): (&str, &str)) -> Fault {
-    let mark = Mark { epoch: mark.epoch.saturating_add(1), cluster: Some(asked.into()), ..mark.clone() };
+    let mark = Mark { cluster: Some(asked.into()), ..next_life(mark.clone(), None) };
     let moved = statement(&TableChange::ModifyComment { table: table.clone(), mark });
     Fault::new(
         ConditionType::TopicReady,

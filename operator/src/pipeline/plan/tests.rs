@@ -93,7 +93,7 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
     let deployment = fixture.cluster.get(DEPLOYMENT).unwrap();
     assert_eq!(deployment["spec"]["replicas"], json!(0));
     assert!(fixture.topics.take_applied().is_empty(), "the topic is made while processors run");
-    assert!(fixture.ready("analyticspipelines", "ios").contains("is gone; the processors stop"));
+    assert!(fixture.ready("analyticspipelines", "ios").contains("was deleted; the processors stop"));
     let conditions = fixture.conditions("analyticspipelines", "ios");
     assert!(conditions.iter().any(|text| text.starts_with("TopicReady=False Progressing")), "{conditions:?}");
 
@@ -108,6 +108,41 @@ async fn a_topic_that_was_deleted_begins_a_new_life_after_the_processors_have_st
             .contains("epoch: 2")
     );
     assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_somebody_deleted_and_made_again_begins_a_new_life_too() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let before = mark(&fixture);
+    assert!(before.topic_id.is_some());
+    // The same name and shape, seen at no time to be gone.
+    fixture.topics.insert(fixture.topics.get("shop.ios").unwrap());
+
+    fixture.look_at_all().await;
+    assert_eq!(fixture.cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], json!(0));
+    assert_eq!(mark(&fixture), before, "the new life begins while processors of the old one run");
+
+    fixture.settle().await;
+    let after = mark(&fixture);
+    assert_eq!(after.epoch, 2);
+    assert_ne!(after.topic_id, before.topic_id);
+    assert_eq!(fixture.cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], json!(1));
+    assert!(fixture.ready("analyticspipelines", "ios").starts_with("Ready=True"));
+    fixture.settle().await;
+    assert_eq!(mark(&fixture), after, "one life is counted once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_names_no_topic_id_is_completed() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.settle().await;
+    let before = mark(&fixture);
+    let mut table = fixture.tables.get(&name()).unwrap();
+    table.comment = Mark { topic_id: None, ..before.clone() }.comment();
+    fixture.tables.insert(name(), table);
+    fixture.settle().await;
+    assert_eq!(mark(&fixture), before);
 }
 
 #[tokio::test(start_paused = true)]

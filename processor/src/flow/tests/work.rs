@@ -36,7 +36,10 @@ fn a_partition_that_falls_idle_is_acknowledged_to_its_end() {
 #[test]
 fn the_next_intent_acknowledges_the_range_before_it() {
     let (world, runtime) = world_with(&[GOOD; 40]);
-    let mut member = Member::start(&world, &runtime, 1, &[0], config());
+    let mut config = config();
+    // Longer than the test takes: batches end by their rows alone.
+    config.batch.max_age_milliseconds = 60_000;
+    let mut member = Member::start(&world, &runtime, 1, &[0], config);
     assert!(member.turns(20));
     // Four batches, the count of the start, and the last word: one commit a batch.
     assert_eq!(world.state().inserts.len(), 4);
