@@ -22,6 +22,7 @@ pub mod columns;
 pub mod expression;
 pub mod schema;
 
+pub mod destination_url;
 pub mod network;
 pub mod processor_report;
 pub mod rejection;

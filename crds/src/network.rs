@@ -119,6 +119,12 @@ impl AllowedNetworks {
         Self(egress.allowed_networks.iter().filter_map(|network| network.parse().ok()).collect())
     }
 
+    /// Returns whether public addresses are all that is allowed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Checks one address.
     ///
     /// # Errors

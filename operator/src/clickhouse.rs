@@ -15,9 +15,11 @@ mod verdict;
 
 pub mod client;
 pub mod memory;
+mod transport;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use crds::conditions::Reason;
@@ -47,6 +49,8 @@ pub struct ClickHouseConnection {
     pub user: String,
     /// Password.
     pub password: String,
+    /// Certificates of the authorities that sign the server's, PEM; none: the public ones.
+    pub authorities: Option<Arc<str>>,
 }
 
 /// Reads the connection; the real one reads the files of the connection folder.
@@ -70,7 +74,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 pub enum ClickHouseError {
     /// The connection Secret cannot be read.
     #[error(
-        "failed to read the connection to ClickHouse; check the files `clickhouse-user` and `clickhouse-password` of the operator's connection Secret"
+        "failed to read the connection to ClickHouse; check the files `clickhouse-user`, `clickhouse-password` and, if it is there, `clickhouse-ca.crt` of the operator's connection Secret"
     )]
     Connection {
         /// Why.

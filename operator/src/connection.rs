@@ -1,6 +1,6 @@
 //! Connection: the folder with the passwords of Kafka and ClickHouse, as the platform team mounted it.
 //!
-//! In: `clickhouse-user`, `clickhouse-password`, `kafka.<property>`, one file each. Out: the files by name, read anew on each
+//! In: `clickhouse-user`, `clickhouse-password`, `clickhouse-ca.crt`, `kafka.<property>`, one file each. Out: the files by name, read anew on each
 //! use, so that a rotation heals by itself. They become the processor's Secret.
 //! Not here: what the values mean; the gateways read them themselves.
 
@@ -83,10 +83,16 @@ pub fn kafka(settings: &Settings) -> Result<KafkaConnection, std::io::Error> {
 /// Reads how to reach ClickHouse.
 pub fn clickhouse(settings: &Settings) -> Result<ClickHouseConnection, std::io::Error> {
     let file = |name: &str| text(&settings.connection_dir.join(name));
+    let authorities = match file("clickhouse-ca.crt") {
+        Ok(pem) => Some(pem.into()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
     Ok(ClickHouseConnection {
         url: settings.clickhouse_url.clone(),
         user: file("clickhouse-user")?,
         password: file("clickhouse-password")?,
+        authorities,
     })
 }
 

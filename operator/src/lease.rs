@@ -16,6 +16,8 @@ use kube::{Api, Client};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use crate::fence::Tenure;
+
 /// Name of the Lease.
 pub const LEASE_NAME: &str = "tributary-operator";
 
@@ -61,12 +63,29 @@ pub struct Candidate {
     identity: String,
     duration: Duration,
     seen: Option<Seen>,
+    tenure: Tenure,
 }
 
 impl Candidate {
     /// Reaches for the Lease of a namespace.
     pub fn new(client: Client, namespace: &str, identity: &str, duration: Duration) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity: identity.into(), duration, seen: None }
+        Self {
+            api: Api::namespaced(client, namespace),
+            identity: identity.into(),
+            duration,
+            seen: None,
+            tenure: Tenure::default(),
+        }
+    }
+
+    /// Returns what says whether this process holds the Lease, as it goes on.
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
+    }
+
+    /// How long a holder counts on the Lease after it asked for it: nobody else takes it before.
+    fn patience(&self) -> Duration {
+        self.duration * 2 / 3
     }
 
     /// Waits until this process holds the Lease, and returns since when at the latest: from before it asked. `on_answer` is
@@ -77,6 +96,7 @@ impl Candidate {
             match self.step().await {
                 Ok(Step::Create | Step::Take | Step::Renew) => {
                     on_answer();
+                    self.tenure.renew(asked + self.patience());
                     info!(identity = self.identity, "took the lease");
                     return asked;
                 }
@@ -91,15 +111,24 @@ impl Candidate {
     }
 
     /// Renews the Lease, held since `renewed`, until it is lost; returns why.
-    pub async fn hold(&mut self, mut renewed: Instant) -> LeaseError {
-        let patience = self.duration * 2 / 3;
+    pub async fn hold(&mut self, renewed: Instant) -> LeaseError {
+        let lost = self.renew_until_lost(renewed).await;
+        self.tenure.end();
+        lost
+    }
+
+    async fn renew_until_lost(&mut self, mut renewed: Instant) -> LeaseError {
+        let patience = self.patience();
         loop {
             tokio::time::sleep(self.duration / 5).await;
             // The reply may take long; the write that others count from came before it.
             let asked = Instant::now();
             let left = patience.saturating_sub(renewed.elapsed());
             match tokio::time::timeout(left, self.step()).await {
-                Ok(Ok(Step::Renew)) => renewed = asked,
+                Ok(Ok(Step::Renew)) => {
+                    renewed = asked;
+                    self.tenure.renew(asked + patience);
+                }
                 Ok(Ok(Step::Wait { holder })) => return LeaseError::Lost { holder },
                 // The Lease was deleted, or had run out: somebody else may have held it in between.
                 Ok(Ok(Step::Create | Step::Take)) => return LeaseError::Lost { holder: "nobody".into() },
@@ -114,6 +143,7 @@ impl Candidate {
 
     /// Gives the Lease back, so that a successor need not wait until it runs out.
     pub async fn release(&mut self) -> Result<(), LeaseError> {
+        self.tenure.end();
         let Some(mut lease) = self.api.get_opt(LEASE_NAME).await.map_err(LeaseError::Reach)? else {
             return Ok(());
         };

@@ -36,6 +36,7 @@ pub mod kubernetes;
 pub mod processors;
 pub mod secret;
 
+pub mod fence;
 pub mod http;
 pub mod lease;
 pub mod metrics;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 use jiff::Timestamp;
 use operator::context::Context;
+use operator::fence::{self, Tenure};
 use operator::http::{self, Readiness};
 use operator::kubernetes::Kubernetes;
 use operator::lease::Candidate;
@@ -57,10 +58,14 @@ async fn main() -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     metrics.lead(true);
-    let mut base = context(client.clone(), &settings, &metrics)?;
+    let tenure = candidate.tenure();
+    let mut base = context(client.clone(), &settings, &metrics, &tenure)?;
     let (scopes, stores) =
         (settings.scopes(), settings.scopes().iter().map(|_| Stores::new()).collect::<Vec<_>>());
-    let servers = servers::of_tenants(&tenants, &settings);
+    let servers = servers::of_tenants(&tenants, &settings)
+        .into_iter()
+        .map(|(tenant, servers)| (tenant, fence::servers(servers, &tenure)))
+        .collect();
     base.registry =
         Registry::new(tenants, stores.iter().map(|(stores, _)| stores.clone()).collect(), servers);
     let work = scopes.iter().zip(stores).map(|(namespace, (stores, writers))| {
@@ -88,9 +93,14 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn context(client: kube::Client, settings: &Arc<Settings>, metrics: &Metrics) -> anyhow::Result<Context> {
-    let kubernetes = Kubernetes::new(client, metrics.clone());
-    let Servers { settings, topics, tables } = Servers::new(Arc::clone(settings));
+fn context(
+    client: kube::Client,
+    settings: &Arc<Settings>,
+    metrics: &Metrics,
+    tenure: &Tenure,
+) -> anyhow::Result<Context> {
+    let kubernetes = Kubernetes::new(fence::client(client, tenure), metrics.clone());
+    let Servers { settings, topics, tables } = fence::servers(Servers::new(Arc::clone(settings)), tenure);
     Ok(Context {
         reporter: Arc::new(Reporter::new(kubernetes.clone(), metrics.clone(), &settings.identity)),
         kubernetes,

@@ -76,7 +76,7 @@ pub struct Files {
 /// What may change while the process runs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
-    /// User and password of ClickHouse.
+    /// User and password of ClickHouse, and whose certificates it may show.
     pub clickhouse: Credentials,
     /// librdkafka properties.
     pub kafka: BTreeMap<String, String>,
@@ -164,6 +164,7 @@ impl Files {
             match (name.as_str(), name.strip_prefix("kafka.")) {
                 ("clickhouse-user", _) => secrets.clickhouse.user = text,
                 ("clickhouse-password", _) => secrets.clickhouse.password = text,
+                ("clickhouse-ca.crt", _) => secrets.clickhouse.authorities = Some(text.into()),
                 (_, Some(property)) => drop(secrets.kafka.insert(property.to_owned(), text)),
                 _ => {}
             }

@@ -273,7 +273,11 @@ async fn the_engine_says_which_rows_it_has_and_tells_an_earlier_topic_apart() {
         database: server.database.clone(),
         table: "t".to_owned(),
     };
-    let login = Credentials { user: server.user.clone(), password: server.password.clone() };
+    let login = Credentials {
+        user: server.user.clone(),
+        password: server.password.clone(),
+        ..Credentials::default()
+    };
     let (_sender, credentials) = tokio::sync::watch::channel(login);
     let sink = ClickHouseSink::new(&config, "shop.ios", line.columns(), credentials);
 

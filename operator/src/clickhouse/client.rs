@@ -4,6 +4,7 @@
 //! Every statement goes as it is written (no placeholder is looked for in it), and every call has a time limit.
 //! Not here: SQL of the changes (`ddl.rs`), reading of the engine's texts (`engine.rs`).
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use super::ddl::statement;
 use super::engine::{EngineClauses, parse_engine, parse_sorting_key};
 use super::mark::Mark;
 use super::table::{ActualColumn, ActualTable, TableChange, TableName};
+use super::transport::Transport;
 use super::verdict::judge;
 use super::{ClickHouseError, ReadClickHouseConnection, Tables};
 
@@ -31,7 +33,7 @@ const MARKS: &str = "SELECT comment FROM system.tables WHERE position(comment, '
 /// The tables of a real ClickHouse.
 pub struct ClientTables {
     connection: Box<ReadClickHouseConnection>,
-    client: Client,
+    transport: Transport,
 }
 
 #[derive(Row, Deserialize)]
@@ -53,16 +55,17 @@ struct ColumnRow {
 impl ClientTables {
     /// Makes the gateway; nothing is read and nobody is asked before the first call.
     pub fn new(connection: Box<ReadClickHouseConnection>) -> Self {
-        Self {
-            connection,
-            client: Client::default().with_product_info("tributary-operator", env!("CARGO_PKG_VERSION")),
-        }
+        Self { connection, transport: Transport::new() }
     }
 
-    /// Returns the client with the user and password of this moment; connections are shared.
+    /// Returns the client with user, password and authorities of this moment; connections are shared.
     fn client(&self) -> Result<Client, ClickHouseError> {
-        let connection = (self.connection)().map_err(|source| ClickHouseError::Connection { source })?;
-        let client = self.client.clone().with_url(connection.url);
+        let failed = |source| ClickHouseError::Connection { source };
+        let connection = (self.connection)().map_err(failed)?;
+        let client = self.transport.client(connection.authorities.as_ref());
+        let client = client.map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidData, error)))?;
+        let client = client.with_product_info("tributary-operator", env!("CARGO_PKG_VERSION"));
+        let client = client.with_url(connection.url);
         Ok(client.with_user(connection.user).with_password(connection.password))
     }
 }

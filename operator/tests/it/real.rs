@@ -46,7 +46,12 @@ fn topics_at(bootstrap: String, properties: &[(&str, &str)]) -> AdminTopics {
 fn tables_at(url: String, password: String) -> ClientTables {
     let user = variable("CLICKHOUSE_USER");
     ClientTables::new(Box::new(move || {
-        Ok(ClickHouseConnection { url: url.clone(), user: user.clone(), password: password.clone() })
+        Ok(ClickHouseConnection {
+            url: url.clone(),
+            user: user.clone(),
+            password: password.clone(),
+            authorities: None,
+        })
     }))
 }
 

@@ -2,12 +2,15 @@
 //!
 //! In: the URL of a rule, and each answer of DNS. Out: addresses that were checked, and connections to those only: a name
 //! that shows another address a moment later gains nothing.
-//! One forbidden address among the answers forbids the name.
-//! Not here: redirects and proxies (the client follows and uses none), and which networks are forbidden (`crds::network`).
+//! One forbidden address among the answers forbids the name. A name is looked up as it is written, below none of the domains
+//! that a pod's resolver tries by itself, unless the platform team allows private networks.
+//! Not here: redirects and proxies (the client follows and uses none), and which URLs and networks are forbidden
+//! (`crds::destination_url`, `crds::network`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
+use crds::destination_url::{self, UrlError};
 use crds::network::{AllowedNetworks, ForbiddenAddress};
 use crds::stream_config::EgressConfig;
 use reqwest::Url;
@@ -19,20 +22,18 @@ pub type Lookup = fn(String) -> Pin<Box<dyn Future<Output = std::io::Result<Vec<
 /// Lets requests reach allowed addresses only.
 #[derive(Debug, Clone)]
 pub struct Guard {
+    egress: EgressConfig,
     allowed: AllowedNetworks,
-    is_http_allowed: bool,
     lookup: Lookup,
 }
 
 /// The platform team does not allow a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// The scheme is not allowed.
-    #[error(
-        "`url` begins with `{0}:`; use `https://`, or ask the platform team to allow `http` (`forwarding.allowHttp`)"
-    )]
-    Scheme(String),
-    /// The address is not allowed.
+    /// The URL is not allowed, whatever its name leads to.
+    #[error(transparent)]
+    Url(UrlError),
+    /// An address that the name leads to is not allowed.
     #[error("`url` leads to `{host}`: {address}")]
     Address {
         /// Host as the URL says it.
@@ -50,26 +51,21 @@ impl Guard {
 
     /// Builds a guard that asks somebody else.
     pub fn with_lookup(egress: &EgressConfig, lookup: Lookup) -> Self {
-        Self { allowed: AllowedNetworks::new(egress), is_http_allowed: egress.allow_http, lookup }
+        Self { egress: egress.clone(), allowed: AllowedNetworks::new(egress), lookup }
     }
 
-    /// Checks what a URL says by itself: its scheme, and its host when that is an address, which no DNS is asked for.
+    /// Reads a URL and checks what it says by itself, its host among it when that is an address, which no DNS is asked for.
     ///
     /// # Errors
     /// With the rule that forbids it.
-    pub fn check(&self, url: &Url) -> Result<(), Forbidden> {
-        if url.scheme() != "https" && !(self.is_http_allowed && url.scheme() == "http") {
-            return Err(Forbidden::Scheme(url.scheme().to_owned()));
-        }
-        let host = url.host_str().unwrap_or_default();
-        match host.trim_start_matches('[').trim_end_matches(']').parse() {
-            Ok(address) => self.check_address(host, address),
-            Err(_not_an_address) => Ok(()),
-        }
+    pub fn read(&self, url: &str) -> Result<Url, Forbidden> {
+        destination_url::parse(url, &self.egress).map_err(Forbidden::Url)
     }
 
-    fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Forbidden> {
-        self.allowed.check(address).map_err(|address| Forbidden::Address { host: host.to_owned(), address })
+    /// Looks a name up.
+    async fn ask(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+        let is_whole = !self.allowed.is_empty() || name.ends_with('.');
+        (self.lookup)(if is_whole { name.to_owned() } else { format!("{name}.") }).await
     }
 }
 
@@ -77,9 +73,12 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
-            let addresses = (guard.lookup)(name.as_str().to_owned()).await?;
+            let addresses = guard.ask(name.as_str()).await?;
             for address in &addresses {
-                guard.check_address(name.as_str(), *address)?;
+                guard.allowed.check(*address).map_err(|address| {
+                    let host = name.as_str().to_owned();
+                    Forbidden::Address { host, address }
+                })?;
             }
             let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)

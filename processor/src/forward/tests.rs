@@ -13,6 +13,7 @@ use crate::forward::delivery::{Delivery, DeliveryId, Verdict};
 use crate::record::Position;
 use crate::source::Commit;
 
+mod forbidden;
 mod mock_kafka;
 mod receiver;
 mod stream;

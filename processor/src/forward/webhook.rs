@@ -37,10 +37,9 @@ pub type Clock = fn() -> Timestamp;
 /// The webhook of one rule.
 #[derive(Debug)]
 pub struct Webhook {
-    url: Url,
+    /// Where requests go and who sends them; or why none is sent.
+    target: Result<(Url, Client), Forbidden>,
     secret_file: PathBuf,
-    client: Client,
-    guard: Guard,
     clock: Clock,
 }
 
@@ -48,40 +47,18 @@ impl Webhook {
     /// Builds the webhook of a rule.
     ///
     /// # Errors
-    /// When the URL cannot be read, or the machine lacks what TLS needs.
+    /// When the machine lacks what TLS needs.
     pub fn new(
         config: &WebhookConfig,
         secret_file: PathBuf,
         guard: Guard,
         clock: Clock,
     ) -> Result<Self, Trouble> {
-        let url = Url::parse(&config.url).map_err(|error| Trouble {
-            reason: Reason::SpecInvalid,
-            message: format!("`spec.destination.webhook.url` cannot be read: {error}"),
-        })?;
-        let settings = || {
-            Client::builder()
-                .user_agent(USER_AGENT)
-                .dns_resolver(guard.clone())
-                .redirect(redirect::Policy::none())
-                .no_proxy()
-                .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(Duration::from_millis(config.timeout_milliseconds))
+        let target = match guard.read(&config.url) {
+            Ok(url) => Ok((url, client(config, &guard)?)),
+            Err(forbidden) => Err(forbidden),
         };
-        // An image without certificates of authorities can still speak http, and with https it says what it lacks.
-        let client = settings().build().or_else(|error| {
-            tracing::warn!(
-                error = chain(&error),
-                "found no certificates of authorities; no https destination can be reached"
-            );
-            settings().tls_certs_only([]).build()
-        });
-        let client = client.map_err(|error| Trouble {
-            reason: Reason::InternalError,
-            message: format!("failed to make an HTTP client: {}", chain(&error)),
-        })?;
-        Ok(Self { url, secret_file, client, guard, clock })
+        Ok(Self { target, secret_file, clock })
     }
 
     /// Reads the secret file: a new secret is in force with the next request.
@@ -127,16 +104,15 @@ impl Destination for Webhook {
             Ok(secrets) => secrets,
             Err(trouble) => return Verdict::Park(trouble),
         };
-        // The client asks no resolver for a host that is an address.
-        if let Err(forbidden) = self.guard.check(&self.url) {
-            return park_forbidden(&forbidden);
-        }
+        let (url, client) = match &self.target {
+            Ok(target) => target,
+            Err(forbidden) => return park_forbidden(forbidden),
+        };
         let id = delivery.id.to_string();
         let seconds = (self.clock)().as_second();
         let body = body(delivery);
-        let request = self
-            .client
-            .post(self.url.clone())
+        let request = client
+            .post(url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", seconds)
@@ -147,6 +123,32 @@ impl Destination for Webhook {
             Err(error) => without_reply(error),
         }
     }
+}
+
+/// Builds a client that follows no redirect, uses no proxy, and connects only where the guard lets it.
+fn client(config: &WebhookConfig, guard: &Guard) -> Result<Client, Trouble> {
+    let settings = || {
+        Client::builder()
+            .user_agent(USER_AGENT)
+            .dns_resolver(guard.clone())
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(Duration::from_millis(config.timeout_milliseconds))
+    };
+    // An image without certificates of authorities can still speak http, and with https it says what it lacks.
+    let client = settings().build().or_else(|error| {
+        tracing::warn!(
+            error = chain(&error),
+            "found no certificates of authorities; no https destination can be reached"
+        );
+        settings().tls_certs_only([]).build()
+    });
+    client.map_err(|error| Trouble {
+        reason: Reason::InternalError,
+        message: format!("failed to make an HTTP client: {}", chain(&error)),
+    })
 }
 
 /// Builds the body of a request.

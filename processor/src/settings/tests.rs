@@ -16,11 +16,13 @@ fn secrets_are_files_without_their_last_line_break() {
     let root = folder("secrets");
     fs::write(root.join("connection/clickhouse-user"), "tributary\n").expect("written");
     fs::write(root.join("connection/clickhouse-password"), "pass word").expect("written");
+    fs::write(root.join("connection/clickhouse-ca.crt"), "-----BEGIN\n").expect("written");
     fs::write(root.join("connection/kafka.sasl.password"), "secret\r\n").expect("written");
     fs::write(root.join("connection/other"), "not ours").expect("written");
     let secrets = Files::new(&root).secrets().expect("readable");
     assert_eq!(secrets.clickhouse.user, "tributary");
     assert_eq!(secrets.clickhouse.password, "pass word");
+    assert_eq!(secrets.clickhouse.authorities.as_deref(), Some("-----BEGIN"));
     assert_eq!(secrets.kafka, BTreeMap::from([("sasl.password".to_owned(), "secret".to_owned())]));
     assert!(!format!("{secrets:?}").contains("secret\""), "no secret is shown");
     fs::remove_dir_all(root).expect("removed");

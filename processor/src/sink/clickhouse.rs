@@ -7,8 +7,10 @@
 //! `input_format_skip_unknown_fields=0` make refusals of single rows rare and those of columns loud.
 //! Not here: DDL; and no text of the server's that could hold a value of an event leaves this room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clickhouse::error::Error;
 use clickhouse::insert_formatted::CompressedData;
 use clickhouse::{Client, Compression};
 use crds::columns::Column;
@@ -20,7 +22,10 @@ use crate::position::Range;
 use crate::sink::{Newest, Question, Sink, SinkError, Write};
 
 mod answer;
+mod transport;
 pub mod verdict;
+
+use transport::Transport;
 
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -30,18 +35,21 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// A question that no index helps with reads two columns of the whole table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// User and password; they change while the process runs.
+/// Who we are and whom we trust; both change while the process runs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// User.
     pub user: String,
     /// Password.
     pub password: String,
+    /// Certificates of the authorities that sign the server's, PEM; none: the public ones.
+    pub authorities: Option<Arc<str>>,
 }
 
 /// A stream's table.
 pub struct ClickHouseSink {
-    client: Client,
+    transport: Transport,
+    url: String,
     credentials: watch::Receiver<Credentials>,
     insert: String,
     table: String,
@@ -58,12 +66,9 @@ impl ClickHouseSink {
     ) -> Self {
         let table = format!("{}.{}", quoted(&config.database), quoted(&config.table));
         let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
-        let client = Client::default()
-            .with_url(&config.url)
-            .with_compression(Compression::Lz4)
-            .with_product_info("tributary-processor", env!("CARGO_PKG_VERSION"));
         Self {
-            client,
+            transport: Transport::new(),
+            url: config.url.clone(),
             credentials,
             insert: format!("INSERT INTO {table} ({}) FORMAT Native", names.join(", ")),
             table,
@@ -71,15 +76,22 @@ impl ClickHouseSink {
         }
     }
 
-    fn client(&self) -> Client {
+    fn client(&self) -> Result<Client, Error> {
         let credentials = self.credentials.borrow();
-        self.client.clone().with_user(&credentials.user).with_password(&credentials.password)
+        let client = self.transport.client(credentials.authorities.as_ref());
+        Ok(client
+            .map_err(|error| Error::InvalidParams(error.into()))?
+            .with_url(&self.url)
+            .with_compression(Compression::Lz4)
+            .with_product_info("tributary-processor", env!("CARGO_PKG_VERSION"))
+            .with_user(&credentials.user)
+            .with_password(&credentials.password))
     }
 
-    async fn insert(&self, write: Write<'_>) -> Result<(), clickhouse::error::Error> {
+    async fn insert(&self, write: Write<'_>) -> Result<(), Error> {
         let Write { token, rows, part } = write;
         let mut insert = self
-            .client()
+            .client()?
             .insert_formatted_with(self.insert.as_str())
             .with_setting("async_insert", "0")
             .with_setting("insert_deduplicate", "1")
@@ -102,11 +114,11 @@ impl ClickHouseSink {
         insert.end().await
     }
 
-    fn ask(&self, sql: &str) -> clickhouse::query::Query {
-        self.client().query(sql)
+    fn ask(&self, sql: &str) -> Result<clickhouse::query::Query, Error> {
+        Ok(self.client()?.query(sql))
     }
 
-    async fn stored_offsets(&self, question: Question) -> Result<Vec<i64>, clickhouse::error::Error> {
+    async fn stored_offsets(&self, question: Question) -> Result<Vec<i64>, Error> {
         let mut sql = format!(
             "SELECT _offset FROM {} WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
             self.table
@@ -120,7 +132,7 @@ impl ClickHouseSink {
         sql.push_str(" ORDER BY _offset");
         let range = question.range;
         let mut query =
-            self.ask(&sql).bind(&self.topic).bind(question.partition).bind(range.first).bind(range.last);
+            self.ask(&sql)?.bind(&self.topic).bind(question.partition).bind(range.first).bind(range.last);
         for (_, (earliest, latest)) in bounds {
             query = query.bind(earliest).bind(latest);
         }
@@ -133,7 +145,7 @@ impl ClickHouseSink {
         partition: i32,
         range: Range,
         after: Option<i64>,
-    ) -> Result<Option<Newest>, clickhouse::error::Error> {
+    ) -> Result<Option<Newest>, Error> {
         let mut sql = format!(
             "SELECT _offset, toUnixTimestamp64Milli(received_at) FROM {} \
              WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ?",
@@ -143,7 +155,7 @@ impl ClickHouseSink {
             sql.push_str(" AND received_at > fromUnixTimestamp64Milli(?, 'UTC')");
         }
         sql.push_str(" ORDER BY _offset DESC LIMIT 1");
-        let mut query = self.ask(&sql).bind(&self.topic).bind(partition).bind(range.first).bind(range.last);
+        let mut query = self.ask(&sql)?.bind(&self.topic).bind(partition).bind(range.first).bind(range.last);
         if let Some(after) = after {
             query = query.bind(after);
         }
@@ -154,12 +166,7 @@ impl ClickHouseSink {
         })
     }
 
-    async fn learn(
-        &self,
-        partition: i32,
-        before: i64,
-        seen: &mut Seen,
-    ) -> Result<(), clickhouse::error::Error> {
+    async fn learn(&self, partition: i32, before: i64, seen: &mut Seen) -> Result<(), Error> {
         let table = &self.table;
         let rows = "_topic = ? AND _partition = ? AND _offset < ?";
         let sql = format!(
@@ -167,12 +174,12 @@ impl ClickHouseSink {
              AND received_at >= (SELECT max(received_at) FROM {table} WHERE {rows}) - INTERVAL ? SECOND \
              AND event_id != concat(_topic, ':', toString(_partition), ':', toString(_offset))"
         );
-        let query = self.ask(&sql).bind(&self.topic).bind(partition).bind(before);
+        let query = self.ask(&sql)?.bind(&self.topic).bind(partition).bind(before);
         let query = query.bind(&self.topic).bind(partition).bind(before).bind(seen.window_seconds());
         let mut cursor = query.fetch_bytes("RowBinary")?;
         let mut ids = answer::Ids::default();
         // The whole answer may take long; a server that falls silent within it must not be waited for.
-        let silent = |_elapsed| clickhouse::error::Error::TimedOut;
+        let silent = |_elapsed| Error::TimedOut;
         while let Some(chunk) = tokio::time::timeout(SCAN_TIMEOUT, cursor.next()).await.map_err(silent)?? {
             ids.take(&chunk, &mut |id, milliseconds| seen.insert(id, milliseconds));
         }

@@ -107,13 +107,27 @@ fn when_is_compiled_against_the_chosen_events_only() {
     );
 }
 
+fn lines(list: &str) -> impl Iterator<Item = &str> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with("# "))
+}
+
 #[test]
-fn a_private_address_is_forbidden() {
-    let (reason, cure, message) = fault(|rule, _| {
-        rule.spec.destination.webhook.as_mut().unwrap().url = "https://10.0.0.1/".into();
-    });
-    assert_eq!((reason, cure), (Reason::DestinationForbidden, Cure::Change));
-    assert!(message.starts_with("`spec.destination.webhook.url`: "), "{message}");
+fn every_address_of_the_golden_list_of_blocked_ones_is_forbidden_and_nothing_else_is_wrong() {
+    for url in lines(include_str!("../../../../crds/cases/destination-urls/blocked.txt")) {
+        let (reason, cure, message) = fault(|rule, _| {
+            rule.spec.destination.webhook.as_mut().unwrap().url = url.into();
+        });
+        assert_eq!((reason, cure), (Reason::DestinationForbidden, Cure::Change), "{url}");
+        assert!(message.starts_with("`spec.destination.webhook.url`: `url` "), "{url}: {message}");
+    }
+}
+
+#[test]
+fn every_address_of_the_golden_list_of_allowed_ones_is_passed_on_as_it_was_written() {
+    for url in lines(include_str!("../../../../crds/cases/destination-urls/allowed.txt")) {
+        let checked = outcome(|rule, _| rule.spec.destination.webhook.as_mut().unwrap().url = url.into());
+        assert_eq!(checked.unwrap().config.webhook.unwrap().url, url);
+    }
 }
 
 #[test]

@@ -74,7 +74,12 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) async fn start(secret: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("this machine has ports");
+        Self::start_at(([127, 0, 0, 1], 0).into(), secret).await
+    }
+
+    /// Listens where it is told; port 0 is any.
+    pub(super) async fn start_at(listen: SocketAddr, secret: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind(listen).await.expect("this machine has ports");
         let address = listener.local_addr().expect("it listens");
         let book = Book {
             requests: Vec::new(),

@@ -18,6 +18,8 @@ pub(super) fn judge(error: Error) -> SinkError {
         judge_text(text)
     } else if matches!(error, Error::TimedOut | Error::Network(_)) {
         unreachable()
+    } else if let Error::InvalidParams(cause) = &error {
+        (Verdict::Stop, Reason::ClickHouseUnreachable, cause.to_string())
     } else {
         let message =
             "the answer of ClickHouse cannot be understood; is this address really a ClickHouse HTTP port?";
