@@ -97,6 +97,7 @@ impl World {
             reports: Arc::clone(&self.reports) as _,
             metrics,
             retries: Arc::default(),
+            memories: Arc::default(),
             clock: noon,
         };
         self.operator = tokio::spawn(async move {

@@ -80,6 +80,10 @@ impl Topics for GatedTopics {
         self.0.topic_id(name).await
     }
 
+    async fn lag(&self, topic: &Topic, group: &str) -> Result<i64, KafkaError> {
+        self.0.lag(topic, group).await
+    }
+
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
         self.0.check_creation(topic).await
     }
