@@ -108,9 +108,10 @@ impl Look {
                 .and_then(|reason| serde_json::from_value(reason).ok())
                 .unwrap_or(Reason::InternalError),
             is_ready: ready.is_some_and(|ready| ready.status == "True"),
-            pace: match pace {
-                Pace::Settled | Pace::Scaling if is_under_way => Pace::Waiting,
-                pace => pace,
+            pace: if matches!(pace, Pace::Settled | Pace::Scaling) && is_under_way {
+                Pace::Waiting
+            } else {
+                pace
             },
         }
     }

@@ -128,7 +128,12 @@ pub async fn gather(
         rules(ctx, &namespace, (&name, &standing)),
         hash_key(ctx, pipeline),
     )?;
-    let scaling = scaling::observe(ctx, pipeline, &names, (&topics, &connection, &children.keda)).await;
+    let scaling = match (&topics, &connection) {
+        (Ok(topics), Ok(connection)) if scaling::is_on(pipeline) => {
+            Some(scaling::observe(ctx, pipeline, &names, (topics, connection, &children.keda)).await)
+        }
+        (Ok(_) | Err(_), _) => None,
+    };
     Ok(Gathered {
         standing,
         fellows,

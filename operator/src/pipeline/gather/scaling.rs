@@ -105,20 +105,15 @@ pub(super) async fn observe(
     ctx: &Context,
     pipeline: &AnalyticsPipeline,
     names: &Names,
-    (topics, connection, keda): (
-        &Result<Vec<Topic>, Fault>,
-        &Result<BTreeMap<String, Vec<u8>>, Fault>,
-        &Keda,
-    ),
-) -> Option<Observed> {
-    let (Ok(topics), Ok(connection), true) = (topics, connection, is_on(pipeline)) else { return None };
+    (topics, connection, keda): (&[Topic], &BTreeMap<String, Vec<u8>>, &Keda),
+) -> Observed {
     let by_keda = || reach(&ctx.settings.kafka_properties(), connection);
     let decider = match keda.is_there.then(by_keda).flatten() {
         Some(reach) => Decider::Keda(reach),
         None => Decider::Lag(lag(ctx, topics, (&names.topic, &claims::group(pipeline))).await),
     };
     let memory = ctx.memories.of(&Key::of(KIND, pipeline));
-    Some(Observed { decider, memory, now: (ctx.clock)() })
+    Observed { decider, memory, now: (ctx.clock)() }
 }
 
 /// A topic that is not there yet has nothing that waits.

@@ -16,6 +16,9 @@ fn rule(min: i32, max: i32) -> Rule {
     }
 }
 
+/// What it is about, the bounds, pods before, seconds and lags of the looks, pods after each.
+type Row = (&'static str, (i32, i32), i32, &'static [(u64, i64)], &'static [i32]);
+
 /// Looks in a row: what each does is there at the next. Returns the pods after each, and what was said.
 fn run(rule: &Rule, begin: i32, looks: &[(u64, i64)]) -> (Vec<i32>, Vec<String>) {
     let (mut replicas, mut memory) = (begin, Memory::default());
@@ -33,8 +36,7 @@ fn run(rule: &Rule, begin: i32, looks: &[(u64, i64)]) -> (Vec<i32>, Vec<String>)
 
 #[test]
 fn pods_follow_the_lag() {
-    // (what, bounds, pods before, looks, pods after each)
-    let table: [(&str, (i32, i32), i32, &[(u64, i64)], &[i32]); 15] = [
+    let table: [Row; 15] = [
         ("nothing waits", (1, 6), 1, &[(0, 0)], &[1]),
         ("as much as a pod may have", (1, 6), 1, &[(0, 100)], &[1]),
         ("one more", (1, 6), 1, &[(0, 101)], &[2]),

@@ -51,8 +51,9 @@ async fn pods_come_and_go_with_the_lag_and_each_change_is_told_once() {
     let mut fixture = settled(OBJECTS).await;
     assert_eq!(pods_of(&fixture), 1);
     assert_eq!(condition(&fixture), "ScalingActive=True Succeeded: 1 to 3 processor pods follow the lag");
-    // (lag, time of the look, pods)
-    let looks: [(i64, fn() -> Timestamp, i32); 6] = [
+    /// Lag, time of the look, and the pods after it.
+    type Look = (i64, fn() -> Timestamp, i32);
+    let looks: [Look; 6] = [
         (950, || after(60), 2),
         (950, || after(90), 3),
         (0, || after(120), 3),
