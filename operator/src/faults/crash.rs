@@ -14,7 +14,7 @@ use super::world::World;
 use crate::testing::fuse::{Moment, Side};
 
 /// Plans of a plain `cargo test`.
-const QUICK: usize = 60;
+const QUICK: usize = 40;
 /// Plans of `make faults`, at least.
 const LEAST: usize = 300;
 /// Plans with two ends, in each workload.

@@ -16,7 +16,7 @@ use super::world::World;
 use crate::testing::cluster::watches::Release;
 
 /// Plans of a plain `cargo test`, and of `make faults`; some of them turn out impossible.
-const QUICK: usize = 40;
+const QUICK: usize = 24;
 const ALL: usize = 600;
 /// Plans of `make faults` that can happen, at least.
 const LEAST: usize = 200;

@@ -22,7 +22,7 @@ use crate::testing::cluster::path_of;
 
 const STEPS: usize = 20;
 /// Walks of a plain `cargo test`, and of `make faults`.
-const QUICK: usize = 4;
+const QUICK: usize = 3;
 const ALL: usize = 120;
 /// Walks of `make faults`, at least.
 const LEAST: usize = 100;
