@@ -58,13 +58,20 @@ fn things(world: &World, leaves_out_epochs: bool) -> Lines {
         lines.insert(format!("topic {}", topic.name), format!("{topic:?}"));
     }
     for (name, mut table) in world.tables.all() {
-        if let Some(mark) = Mark::parse(&table.comment).filter(|_| leaves_out_epochs) {
-            table.comment = Mark { epoch: 0, ..mark }.comment();
+        if let Some(mark) = Mark::parse(&table.comment) {
+            table.comment = comparable(mark, world, leaves_out_epochs).comment();
         }
         lines.insert(format!("table {name}"), format!("{table:?}"));
     }
     lines.insert("consumer groups".into(), world.topics.groups().join(", "));
     lines
+}
+
+/// Ids of topics come in the order in which they were made; what counts is whether the mark names that of its topic.
+fn comparable(mark: Mark, world: &World, leaves_out_epochs: bool) -> Mark {
+    let is_present = mark.topic_id.is_some() && mark.topic_id == world.topics.id(&mark.topic);
+    let topic_id = mark.topic_id.as_ref().map(|_| if is_present { "present" } else { "former" }.to_owned());
+    Mark { topic_id, epoch: if leaves_out_epochs { 0 } else { mark.epoch }, ..mark }
 }
 
 /// Leaves out what says when something happened, and how often what the operator makes was made and written.

@@ -130,7 +130,7 @@ fn by_type(schema: &Value, value: &Value) -> Vec<Value> {
 fn by_name(name: &str) -> Vec<Value> {
     let texts: &[&str] = match name {
         "retention" | "ttl" | "window" => &["1h", "7d", "48h", "3650d", "99999d", "0s", "soon"],
-        "timeout" | "maxAge" => &["1s", "500ms", "2s", "1h", "0s", "soon"],
+        "timeout" | "maxAge" | "scaleInAfter" => &["1s", "500ms", "2s", "1h", "0s", "soon"],
         "type" => &[
             "String",
             "Int64",

@@ -16,8 +16,8 @@ use super::world::World;
 use crate::testing::cluster::watches::Release;
 
 /// Plans of a plain `cargo test`, and of `make faults`; some of them turn out impossible.
-const QUICK: usize = 40;
-const ALL: usize = 1200;
+const QUICK: usize = 24;
+const ALL: usize = 600;
 /// Plans of `make faults` that can happen, at least.
 const LEAST: usize = 200;
 /// How long the operator works with what it sees, in each step of the stretch.

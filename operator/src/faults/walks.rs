@@ -22,7 +22,7 @@ use crate::testing::cluster::path_of;
 
 const STEPS: usize = 20;
 /// Walks of a plain `cargo test`, and of `make faults`.
-const QUICK: usize = 4;
+const QUICK: usize = 3;
 const ALL: usize = 120;
 /// Walks of `make faults`, at least.
 const LEAST: usize = 100;
@@ -61,8 +61,10 @@ fn all_mutations() -> Vec<Mutation> {
         let judge = judge(object["kind"].as_str().unwrap_or_default())?;
         Some(mutations(&path, judge.schema(), &object))
     };
-    // The pipeline that only receives has no property of its own.
-    objects.filter(|(path, _)| !path.ends_with("/web")).filter_map(of).flatten().collect()
+    let all = objects.filter_map(of).flatten();
+    // One pipeline has as many processors as it says, the other by its lag; all else is changed in the first.
+    all.filter(|it| !it.path.ends_with("/web") || it.pointer.starts_with("/spec/processor/autoscaling"))
+        .collect()
 }
 
 /// Deals all mutations out, again and again, until there are enough walks.
@@ -176,7 +178,8 @@ fn described(object: &Value) -> String {
 #[test]
 fn every_property_is_changed_in_three_ways() {
     let mut ways: BTreeMap<String, usize> = BTreeMap::new();
-    for mutation in all_mutations() {
+    let objects = good();
+    for mutation in all_mutations().iter().filter(|it| it.of(&objects[&it.path]).is_some()) {
         *ways.entry(mutation.property()).or_default() += 1;
     }
     let few: Vec<_> = ways.iter().filter(|(_, ways)| **ways < WAYS).collect();

@@ -119,6 +119,10 @@ fn lives() -> Vec<Workload> {
                 apply(&[&pipeline("ios", "kafka: {partitions: 12, retention: 3d}, clickhouse: {ttl: 30d}")]),
             ],
         ),
+        row(
+            "scale-by-lag",
+            vec![stream("processor: {autoscaling: {min: 2, max: 4}}"), stream("processor: {replicas: 3}")],
+        ),
         row("evolve", vec![stream(""), apply(&[&widened])]),
         row(
             "incompatible",
@@ -153,6 +157,16 @@ fn deaths() -> Vec<Workload> {
             ],
         ),
         row("new-life-of-the-topic", vec![stream(""), Step::Change(|world| world.topics.remove("shop.ios"))]),
+        row(
+            "topic-made-again",
+            vec![
+                stream(""),
+                Step::Change(|world| {
+                    let topic = world.topics.get("shop.ios").unwrap();
+                    world.topics.insert(topic);
+                }),
+            ],
+        ),
     ]
 }
 

@@ -89,6 +89,11 @@ impl MemoryTopics {
         self.state().topics.values().cloned().collect()
     }
 
+    /// Returns the id of the topic, if it is there.
+    pub fn id(&self, name: &str) -> Option<String> {
+        self.state().ids.get(name).cloned()
+    }
+
     /// Takes a topic away, as somebody else would.
     pub fn remove(&self, name: &str) {
         let mut state = self.state();

@@ -259,3 +259,6 @@ pub(crate) fn path_of(object: &Value) -> String {
         metadata["name"].as_str().unwrap()
     )
 }
+
+#[cfg(test)]
+mod tests;

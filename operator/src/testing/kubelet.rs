@@ -23,15 +23,22 @@ pub(crate) struct Kubelet {
     pub(crate) topics: Arc<MemoryTopics>,
     pub(crate) reports: Arc<ToldReports>,
     n_started: u32,
+    /// The version at which it looked last.
+    seen: u64,
 }
 
 impl Kubelet {
     pub(crate) fn new(cluster: FakeCluster, topics: Arc<MemoryTopics>, reports: Arc<ToldReports>) -> Self {
-        Self { cluster, topics, reports, n_started: 0 }
+        Self { cluster, topics, reports, n_started: 0, seen: 0 }
     }
 
     /// Does one round.
     pub(crate) fn tick(&mut self) {
+        let version = self.cluster.version();
+        if version == self.seen {
+            return;
+        }
+        self.seen = version;
         self.cluster.follow_deletions();
         for deployment in self.cluster.all("deployments") {
             if deployment["metadata"]["deletionTimestamp"].is_null() {
