@@ -49,7 +49,6 @@ async fn scaled(trial: &Trial, way: &str, from: i32, to: i32) -> Result<()> {
         condition.is_some_and(|found| found.status == "True" && found.message.starts_with(&words))
     };
     wait::object(&trial.api::<AnalyticsPipeline>(), "clicks", &words, PATIENCE, says).await?;
-    eprintln!("scaling: {words}");
     Ok(())
 }
 
