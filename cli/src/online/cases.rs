@@ -1,7 +1,7 @@
 //! Golden cases of what decides online: folders of `cases/online/`, each with what was found of a stream, and the page that is shown.
 //!
 //! In: `found.yaml` or `letters.jsonl`, and `stream.yaml` as the operator tells the processors. Out: `page.txt`; `UPDATE=1 cargo test -p cli
-//! cases` writes them anew. Not here: anybody who is asked.
+//! cases` writes them anew. Not here: anybody who is asked; `e2e/tests/it/kubectl.rs` asks the real ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

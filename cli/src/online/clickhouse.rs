@@ -98,7 +98,6 @@ impl ClickHouse {
     }
 
     async fn rows(&self, query: Query) -> Result<Vec<Value>> {
-        let query = query.with_setting("output_format_json_quote_64bit_integers", "0");
         let bytes = self.bytes(query, "JSONEachRow").await?;
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines
@@ -116,14 +115,15 @@ impl ClickHouse {
         // A part of level 0 is one insert; merged parts are the server's own work.
         let sql = "SELECT toUnixTimestamp(max(modification_time)) AS at FROM system.parts WHERE database = ? AND table = ? AND level = 0";
         let inserted = self.rows(self.client.query(sql).bind(&self.database).bind(&self.name)).await?;
-        let number =
-            |rows: &[Value], name: &str| rows.first().and_then(|row| row[name].as_i64()).filter(|at| *at > 0);
-        let count = |name: &str| found[name].as_u64().unwrap_or_default();
+        let at = |rows: &[Value], name: &str| {
+            rows.first().and_then(|row| integer(&row[name])).filter(|at| *at > 0)
+        };
+        let count = |name: &str| integer(&found[name]).unwrap_or_default().unsigned_abs();
         Ok(Some(Size {
             rows: count("n"),
             bytes: count("bytes"),
-            newest: number(&newest, "newest").and_then(|at| Timestamp::from_millisecond(at).ok()),
-            last_insert: number(&inserted, "at").and_then(|at| Timestamp::from_second(at).ok()),
+            newest: at(&newest, "newest").and_then(|at| Timestamp::from_millisecond(at).ok()),
+            last_insert: at(&inserted, "at").and_then(|at| Timestamp::from_second(at).ok()),
         }))
     }
 
@@ -149,7 +149,12 @@ impl ClickHouse {
             bounds.condition()
         );
         let found = self.rows(self.client.query(&sql).bind(&self.topic)).await?;
-        found.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+        let doubled = |row: &Value| {
+            let (partition, offset) = (integer(&row["partition"])?, integer(&row["offset"])?);
+            let rows = integer(&row["rows"])?.unsigned_abs();
+            Some(Doubled { partition: i32::try_from(partition).ok()?, offset, rows })
+        };
+        Ok(found.iter().filter_map(doubled).collect())
     }
 
     /// Returns those of some positions that rows have.
@@ -164,7 +169,7 @@ impl ClickHouse {
                 list.join(", ")
             );
             for row in self.rows(self.client.query(&sql).bind(&self.topic)).await? {
-                if let (Some(partition), Some(offset)) = (row["p"].as_i64(), row["o"].as_i64()) {
+                if let (Some(partition), Some(offset)) = (integer(&row["p"]), integer(&row["o"])) {
                     stored.insert(Position { partition: i32::try_from(partition)?, offset });
                 }
             }
@@ -182,6 +187,11 @@ impl ClickHouse {
         }
         Ok(found)
     }
+}
+
+/// Reads an integer; whether one of 64 bits stands in quotes is the server's setting, and who may only read cannot change it.
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// Quotes an identifier.

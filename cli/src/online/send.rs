@@ -85,7 +85,7 @@ fn told(number: usize, position: Position, end: &End) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::events;
+    use super::{End, Position, events, told};
 
     #[test]
     fn a_file_is_one_document_or_one_a_line() {
@@ -96,5 +96,16 @@ mod tests {
         );
         assert_eq!(events("{broken\n"), ["{broken"], "what is no JSON can be tried, too");
         assert_eq!(events("\n \n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn it_is_told_where_an_event_ended_and_why() {
+        let position = Position { partition: 2, offset: 7 };
+        let (reason, field, message) = ("TooLong".to_owned(), "name".to_owned(), "shorten it".to_owned());
+        let letter = told(3, position, &End::DeadLettered { reason, field, message });
+        let letter: serde_json::Value = serde_json::from_str(&letter).unwrap();
+        assert_eq!((&letter["event"], &letter["position"]), (&3.into(), &"2:7".into()));
+        assert_eq!((&letter["outcome"], &letter["reason"]), (&"deadLettered".into(), &"TooLong".into()));
+        assert!(told(1, position, &End::Stored).contains(r#""outcome":"stored""#));
     }
 }

@@ -11,6 +11,7 @@ mod evolution;
 mod faults;
 mod forwarding;
 mod host;
+mod kubectl;
 mod load;
 mod metrics;
 mod mistakes;

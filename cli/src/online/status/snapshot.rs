@@ -85,7 +85,9 @@ pub(crate) struct Letters {
 
 impl Snapshot {
     /// Begins with the pipeline alone.
-    pub(crate) fn new(pipeline: AnalyticsPipeline, at: Timestamp) -> Self {
+    pub(crate) fn new(mut pipeline: AnalyticsPipeline, at: Timestamp) -> Self {
+        // Who wrote which field helps nobody here.
+        pipeline.metadata.managed_fields = None;
         Self {
             at,
             pipeline,
