@@ -5,6 +5,7 @@
 //! no value is left untried. Not here: rendering, which needs helm.
 
 mod monitoring;
+mod permissions;
 mod queries;
 
 use std::fs;

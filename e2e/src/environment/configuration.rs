@@ -13,9 +13,10 @@ use super::certificates;
 use super::settings::{ADDRESS, CGROUP, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, NODE, PODS, Settings};
 
 /// File name below `configuration`, and the template.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("containerd.toml", include_str!("../../kubernetes/containerd.toml")),
     ("network/10-tributary.conflist", include_str!("../../kubernetes/network.conflist")),
+    ("audit.yaml", include_str!("../../kubernetes/audit.yaml")),
     ("kubelet.yaml", include_str!("../../kubernetes/kubelet.yaml")),
     ("kube-proxy.yaml", include_str!("../../kubernetes/kube-proxy.yaml")),
     ("dns.yaml", include_str!("../../kubernetes/dns.yaml")),

@@ -76,6 +76,12 @@ impl Settings {
         self.state.join("logs").join(format!("{part}.log"))
     }
 
+    /// Where the API server writes down what pods asked of it.
+    #[must_use]
+    pub fn audit_log(&self) -> PathBuf {
+        self.state.join("logs/audit.jsonl")
+    }
+
     /// A written configuration file.
     #[must_use]
     pub fn configuration(&self, name: &str) -> PathBuf {

@@ -86,7 +86,7 @@ mod tests {
     fn what_is_no_certificate_is_told_with_the_name_of_the_file() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["", "password", "-----BEGIN CERTIFICATE-----", broken] {
-            let error = Transport::new().client(Some(&pem.into())).err().expect(pem).to_string();
+            let error = Transport::new().client(Some(&pem.into())).expect_err(pem).to_string();
             assert!(error.contains("`clickhouse-ca.crt`"), "{error}");
         }
     }

@@ -16,6 +16,8 @@ use crate::sink::SinkError;
 pub(super) fn judge(error: Error) -> SinkError {
     let (verdict, reason, message) = if let Error::BadResponse(text) = &error {
         judge_text(text)
+    } else if let Some(cause) = certificate_problem(&error) {
+        (Verdict::Retry, Reason::ClickHouseUnreachable, untrusted(&cause))
     } else if matches!(error, Error::TimedOut | Error::Network(_)) {
         unreachable()
     } else if let Error::InvalidParams(cause) = &error {
@@ -54,6 +56,22 @@ pub(super) fn silent(what: &str, waited: Duration) -> SinkError {
 fn unreachable() -> (Verdict, Reason, String) {
     let message = "ClickHouse does not answer; check its address, and whether it runs";
     (Verdict::Retry, Reason::ClickHouseUnreachable, message.to_owned())
+}
+
+/// Finds what is wrong with the server's certificate, behind whatever the client has wrapped around it.
+fn certificate_problem(error: &Error) -> Option<String> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    // The outer texts repeat the inner ones.
+    causes.find_map(|cause| {
+        cause.to_string().split_once("invalid peer certificate: ").map(|(_, it)| it.to_owned())
+    })
+}
+
+fn untrusted(cause: &str) -> String {
+    format!(
+        "the certificate of ClickHouse is not trusted ({cause}): `clickhouse-ca.crt` of the connection Secret must hold the authority that signed it, and the address a name that it is for"
+    )
 }
 
 fn judge_text(text: &str) -> (Verdict, Reason, String) {
@@ -189,6 +207,16 @@ mod tests {
         let shown = crate::flow::chain(&judged);
         assert!(!shown.contains("secret"), "{shown}");
         assert!(shown.contains("CANNOT_PARSE_TEXT"), "{shown}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_from_a_server_that_is_away() {
+        let network = |text: &str| judge(Error::Network(std::io::Error::other(text.to_owned()).into()));
+        let judged = network("invalid peer certificate: UnknownIssuer");
+        assert_eq!((judged.verdict, judged.reason), (Verdict::Retry, Reason::ClickHouseUnreachable));
+        assert!(judged.message.contains("(UnknownIssuer)"), "{}", judged.message);
+        assert!(judged.message.contains("clickhouse-ca.crt"), "{}", judged.message);
+        assert!(network("connection refused").message.contains("does not answer"));
     }
 
     #[test]
