@@ -45,7 +45,7 @@ pub(crate) fn processor() -> Vec<Rule> {
         rule(
             "!has(self.autoscaling) || self.replicas == 1",
             ".replicas",
-            "`replicas` is a fixed number of pods, and `autoscaling` lets it follow the lag; leave one of them out",
+            "`replicas` is a fixed number of pods, and `autoscaling` lets it follow the lag; leave one of them out, or set `replicas: 1`",
         ),
     ]
 }

@@ -19,8 +19,9 @@ impl Kubernetes {
         self.merge(deployment, json!({"spec": {"replicas": 0}})).await
     }
 
-    /// Leaves the number of a Deployment's pods to others: it stays as it is when the next apply leaves it out.
-    pub async fn give_up_replicas(&self, deployment: &Deployment) -> Result<(), ApplyError> {
+    /// Leaves the number of a Deployment's pods to others: it stays as it is when the next apply leaves it out, and is as many as the
+    /// least: nobody else may know that a stream that was suspended goes on.
+    pub async fn give_up_replicas(&self, deployment: &Deployment, least: i32) -> Result<(), ApplyError> {
         if !owns_replicas(deployment) {
             return Ok(());
         }
@@ -29,7 +30,7 @@ impl Kubernetes {
             "apiVersion": Deployment::api_version(&()),
             "kind": kind,
             "metadata": {"name": name, "uid": deployment.uid()},
-            "spec": {"replicas": deployment.spec.replicas},
+            "spec": {"replicas": deployment.spec.replicas.unwrap_or(1).max(least)},
         });
         // A field that nobody applies any more falls back to its default, so somebody else must have it first.
         Api::<Deployment>::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default())

@@ -185,7 +185,7 @@ async fn apply_objects(
 ) -> Result<Applied, ApplyError> {
     let wanted = build(plan);
     // Who takes a number of pods away from KEDA, or leaves it to KEDA, does so before it is written.
-    let prepared = keda::before(ctx, &wanted, children).await;
+    let prepared = keda::before(ctx, (plan.pods.keda.as_ref(), &wanted), children).await;
     applied.faults.extend(scaling_fault(prepared)?);
     let outcome: Result<Deployment, ApplyError> = async {
         apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;

@@ -104,6 +104,13 @@ fn acknowledge(topic: &str, group: &str, partition: i32, offset: i64) {
         config.set("bootstrap.servers", variable("KAFKA")).set("group.id", group).create().unwrap();
     let mut positions = TopicPartitionList::new();
     positions.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+    // A broker that has no groups yet makes a place for them first.
+    for _ in 0..100 {
+        if consumer.commit(&positions, CommitMode::Sync).is_ok() {
+            return;
+        }
+        drop(consumer.poll(Duration::from_millis(100)));
+    }
     consumer.commit(&positions, CommitMode::Sync).unwrap();
 }
 

@@ -9,16 +9,21 @@ use kube::ResourceExt;
 use crate::context::Context;
 use crate::kubernetes::{ApplyError, Child};
 use crate::pipeline::build::Objects;
+use crate::pipeline::build::keda::Wanted;
 use crate::pipeline::gather::Children;
 
 /// Prepares the Deployment's write: KEDA's objects go where none are wanted, the number of pods is given up where they are.
-pub(super) async fn before(ctx: &Context, wanted: &Objects, children: &Children) -> Result<(), ApplyError> {
-    if wanted.scaled_object.is_none() {
+pub(super) async fn before(
+    ctx: &Context,
+    (keda, wanted): (Option<&Wanted>, &Objects),
+    children: &Children,
+) -> Result<(), ApplyError> {
+    let Some(keda) = keda else {
         let uid = wanted.deployment.owner_references().first().map(|owner| owner.uid.clone());
         return remove(ctx, &uid.unwrap_or_default(), children).await;
-    }
+    };
     match &children.deployment {
-        Some(deployment) => ctx.kubernetes.give_up_replicas(deployment).await,
+        Some(deployment) => ctx.kubernetes.give_up_replicas(deployment, keda.rule.min).await,
         None => Ok(()),
     }
 }

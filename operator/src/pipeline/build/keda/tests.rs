@@ -103,6 +103,21 @@ async fn the_number_of_pods_is_given_up_before_it_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_goes_on_is_given_to_keda_with_the_least_of_pods() {
+    let mut fixture = wanted(&with("{schemas:", "{suspend: true, schemas:"));
+    fixture.settle().await;
+    assert_eq!(spec(&fixture, DEPLOYMENT)["replicas"], 0);
+    let owned =
+        json!([{"manager": "tributary", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+    fixture.cluster.edit(DEPLOYMENT, |it| it["metadata"]["managedFields"] = owned);
+    fixture.cluster.serve_keda();
+    fixture.put(&with("min: 1", "min: 2"));
+    assert!(fixture.look_at_all().await.is_empty());
+    assert_eq!(spec(&fixture, DEPLOYMENT)["replicas"], 2);
+    assert!(fixture.cluster.get(SCALED).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_suspended_stream_and_one_of_a_fixed_number_have_nothing_of_keda() {
     let fixed = "processor: {replicas: 2}";
     let autoscaling = "processor: {autoscaling: {min: 1, max: 4, targetLag: 100, scaleInAfter: 5m}}";
