@@ -55,13 +55,15 @@ fn good() -> Objects {
     objects.map(|object| (path_of(&object), admit(&object, None).unwrap())).collect()
 }
 
+/// Returns every mutation that has a place in the good objects.
 fn all_mutations() -> Vec<Mutation> {
-    let objects = good().into_iter();
     let of = |(path, object): (String, Value)| {
         let judge = judge(object["kind"].as_str().unwrap_or_default())?;
-        Some(mutations(&path, judge.schema(), &object))
+        let mut found = mutations(&path, judge.schema(), &object);
+        found.retain(|mutation| mutation.of(&object).is_some());
+        Some(found)
     };
-    let all = objects.filter_map(of).flatten();
+    let all = good().into_iter().filter_map(of).flatten();
     // One pipeline has as many processors as it says, the other by its lag; all else is changed in the first.
     all.filter(|it| !it.path.ends_with("/web") || it.pointer.starts_with("/spec/processor/autoscaling"))
         .collect()
@@ -178,8 +180,7 @@ fn described(object: &Value) -> String {
 #[test]
 fn every_property_is_changed_in_three_ways() {
     let mut ways: BTreeMap<String, usize> = BTreeMap::new();
-    let objects = good();
-    for mutation in all_mutations().iter().filter(|it| it.of(&objects[&it.path]).is_some()) {
+    for mutation in all_mutations() {
         *ways.entry(mutation.property()).or_default() += 1;
     }
     let few: Vec<_> = ways.iter().filter(|(_, ways)| **ways < WAYS).collect();
