@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 ENVIRONMENT := cargo run --quiet --package e2e --no-default-features --bin environment --
 WITH_ENVIRONMENT := set -a; source $(TRIBUTARY_STATE)/environment.env; set +a;
 
-.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit counts profile crash check front chart contracts e2e bench generate helm cli
+.PHONY: help demo demo-own test up down status stop start logs images prerequisites format lint deny unit faults counts profile crash check front chart contracts e2e bench generate helm cli
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## /\1\t/' | expand -t 16
@@ -81,6 +81,10 @@ $(CARGO_DENY):
 unit: prerequisites ## Runs the unit and golden tests; they need nothing but cargo.
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
+
+faults: prerequisites ## Kills the operator at each of its writes, shows it old and half worlds, and walks at random (SEED=7 chooses).
+	@echo "== faults of the operator's surroundings"
+	FAULTS=all cargo test --package operator faults:: -- --nocapture
 
 counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure grew (UPDATE=1 writes them anew).
 	@echo "== instructions an event"

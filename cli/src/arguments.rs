@@ -3,13 +3,15 @@
 //! In: what a person typed. Out: [`Arguments`]; `--help` and `docs/reference/cli.md` are made from the same words.
 //! Not here: what a command does.
 
+pub mod online;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
-/// Says what EventSchemas, AnalyticsPipelines and ForwardingRules mean before they are applied. Needs no cluster.
+/// Says what EventSchemas, AnalyticsPipelines and ForwardingRules mean before they are applied, and how the streams are that they made.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "kubectl-tributary", bin_name = "kubectl tributary", version)]
 pub struct Arguments {
@@ -46,6 +48,9 @@ pub enum Command {
     /// Judges a change of EventSchemas, or writes a first one from samples.
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// Asks a running stream.
+    #[command(flatten)]
+    Online(online::OnlineCommand),
 }
 
 /// What to do with EventSchemas.

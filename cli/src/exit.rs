@@ -65,3 +65,43 @@ Exit codes:
   0  the events were run and, with --expect, everything is as expected
   1  something differs from what is expected, or something is wrong with the objects
   2  it could not run: a file cannot be read, no pipeline can be chosen";
+
+/// The codes of commands that only ask, or do one thing.
+pub const ASKED: &str = "\
+Exit codes:
+  0  it is done
+  2  it could not run: a name is not there, somebody does not answer";
+
+/// The codes of `status`.
+pub const STATUS: &str = "\
+Exit codes:
+  0  the stream is Ready
+  1  it is not
+  2  it could not run: the name is not there, the apiserver does not answer";
+
+/// The codes of `audit`.
+pub const AUDIT: &str = "\
+Exit codes:
+  0  nothing is lost and nothing is doubled
+  1  something is; the first positions are named
+  2  it could not run: a name is not there, somebody does not answer";
+
+/// The codes of `send`.
+pub const SEND: &str = "\
+Exit codes:
+  0  every event is a row
+  1  some event is not
+  2  it could not run: a file cannot be read, a name is not there, somebody does not answer";
+
+/// The codes of `dead-letters NAME show`.
+pub const SHOW: &str = "\
+Exit codes:
+  0  it is shown
+  2  it could not run: there is no such letter, somebody does not answer";
+
+/// The codes of `dead-letters NAME replay`.
+pub const REPLAY: &str = "\
+Exit codes:
+  0  every letter that was meant is settled: sent and stored, or nothing is to be sent for it
+  1  some letter is still rejected, cut or left out, or its record was not stored
+  2  it could not run: a name is not there, somebody does not answer; what was sent until then is not sent again";

@@ -6,7 +6,7 @@
 //! Not here: batches, and what ClickHouse or a destination makes of it.
 
 mod golden;
-mod outcome;
+pub(crate) mod outcome;
 
 use std::io::{Read, Write};
 use std::path::Path;

@@ -10,12 +10,13 @@
 pub mod case;
 #[cfg(any(test, feature = "judge"))]
 pub mod judge;
+mod processor;
 
 use kube::core::{Reason, Rule};
 
-use crate::analytics_pipeline::{MEMORY_BESIDE_BATCHES, MEMORY_OF_A_BATCH};
 use crate::columns::{ENVELOPE, EXTRA};
 use crate::shared::OBJECT_NAME_LENGTH;
+pub(crate) use processor::{autoscaling, batch, processor, resources};
 
 /// Settings of a topic that a pipeline may set, beside `retention`. `cleanup.policy` is not among them: a compacted topic
 /// loses events.
@@ -195,11 +196,18 @@ fn field_texts() -> Vec<Rule> {
 }
 
 pub(crate) fn analytics_pipeline() -> Vec<Rule> {
-    vec![rule(
-        "self.processor.replicas <= self.kafka.partitions",
-        ".processor.replicas",
-        "`processor.replicas` is above `kafka.partitions`, so pods would idle; lower it, or raise `kafka.partitions`",
-    )]
+    vec![
+        rule(
+            "self.processor.replicas <= self.kafka.partitions",
+            ".processor.replicas",
+            "`processor.replicas` is above `kafka.partitions`, so pods would idle; lower it, or raise `kafka.partitions`",
+        ),
+        rule(
+            "!has(self.processor.autoscaling) || self.processor.autoscaling.max <= self.kafka.partitions",
+            ".processor.autoscaling.max",
+            "`processor.autoscaling.max` is above `kafka.partitions`, so pods would idle; lower it, or raise `kafka.partitions`",
+        ),
+    ]
 }
 
 pub(crate) fn kafka() -> Vec<Rule> {
@@ -270,39 +278,6 @@ pub(crate) fn clickhouse() -> Vec<Rule> {
         ),
         duration("ttl", true, "1h", 3650),
     ]
-}
-
-pub(crate) fn batch() -> Vec<Rule> {
-    vec![
-        bytes("maxBytes", "64Ki", "256Mi"),
-        rule(
-            "self.maxAge.matches('^([0-9]+(ms|s|m))+$') && duration(self.maxAge) >= duration('10ms') && duration(self.maxAge) <= duration('1m')",
-            ".maxAge",
-            "`maxAge` is a duration from 10ms to 1m, such as 500ms or 5s",
-        ),
-    ]
-}
-
-pub(crate) fn resources() -> Vec<Rule> {
-    vec![
-        rule(
-            r"self.cpu.matches('^([0-9]+m|[0-9]+(\\.[0-9]{1,3})?)$') && quantity(self.cpu).compareTo(quantity('10m')) >= 0 && quantity(self.cpu).compareTo(quantity('64')) <= 0",
-            ".cpu",
-            "`cpu` is a number of cores from 10m to 64, such as 250m, 1 or 1.5",
-        ),
-        bytes("memory", "128Mi", "64Gi"),
-    ]
-}
-
-pub(crate) fn processor() -> Vec<Rule> {
-    vec![rule(
-        format!(
-            "!self.batch.maxBytes.matches('{BYTES}') || !self.resources.memory.matches('{BYTES}') \
-             || quantity(self.resources.memory).asInteger() >= quantity(self.batch.maxBytes).asInteger() * {MEMORY_OF_A_BATCH} + {MEMORY_BESIDE_BATCHES}"
-        ),
-        ".resources.memory",
-        "`resources.memory` is at least 8 times `batch.maxBytes` and 96Mi, or the processor runs out of memory; raise it, or lower `batch.maxBytes`",
-    )]
 }
 
 pub(crate) fn deduplication() -> Vec<Rule> {

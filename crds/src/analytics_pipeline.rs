@@ -5,6 +5,8 @@
 
 #![expect(clippy::duplicated_attributes, reason = "every column of kubectl get has a type of its own")]
 
+mod processor;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -14,6 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission;
 use crate::shared::{ObjectReference, PATH_PATTERN, SecretKeyReference};
+pub use processor::{
+    Autoscaling, BatchSpec, ProcessorResources, ProcessorSpec, ProcessorStatus, needed_memory,
+};
+pub(crate) use processor::{MEMORY_BESIDE_BATCHES, MEMORY_OF_A_BATCH};
 
 /// One stream of events: a Kafka topic, a processor Deployment, a ClickHouse table.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +32,11 @@ use crate::shared::{ObjectReference, PATH_PATTERN, SecretKeyReference};
     category = "tributary",
     namespaced,
     status = "AnalyticsPipelineStatus",
+    scale(
+        spec_replicas_path = ".spec.processor.replicas",
+        status_replicas_path = ".status.processor.replicas",
+        label_selector_path = ".status.processor.selector"
+    ),
     derive = "PartialEq",
     doc = "One stream of events: a Kafka topic, a processor Deployment, a ClickHouse table.",
     printcolumn(
@@ -227,80 +238,6 @@ pub enum PartitionBy {
     Year,
 }
 
-/// The processor of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = admission::processor()))]
-pub struct ProcessorSpec {
-    /// Number of processor pods; more than partitions would idle. Default: 1.
-    #[schemars(range(min = 1, max = 1000))]
-    pub replicas: i32,
-    /// When a batch is written.
-    pub batch: BatchSpec,
-    /// What a processor pod asks for and may use.
-    pub resources: ProcessorResources,
-}
-
-impl Default for ProcessorSpec {
-    fn default() -> Self {
-        Self { replicas: 1, batch: BatchSpec::default(), resources: ProcessorResources::default() }
-    }
-}
-
-/// Memory that a processor needs, in batches: what waits is up to two of them, its buffers grow by doubling, and two blocks are
-/// sent at once.
-pub(crate) const MEMORY_OF_A_BATCH: u64 = 8;
-
-/// Memory for the rest, bytes: Kafka's queue and the process itself.
-pub(crate) const MEMORY_BESIDE_BATCHES: u64 = 96 << 20;
-
-/// Returns the memory that a processor needs for batches of so many bytes.
-#[must_use]
-pub fn needed_memory(max_bytes: u64) -> u64 {
-    max_bytes.saturating_mul(MEMORY_OF_A_BATCH).saturating_add(MEMORY_BESIDE_BATCHES)
-}
-
-/// When a batch is written: as soon as one of the three is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = admission::batch()))]
-pub struct BatchSpec {
-    /// Rows of one partition. Default: 50000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_rows: i32,
-    /// Bytes of one partition's rows before compression. Default: `16Mi`.
-    #[schemars(length(min = 1, max = 20))]
-    pub max_bytes: String,
-    /// Age of the oldest row. Default: `1s`.
-    #[schemars(length(min = 1, max = 20))]
-    pub max_age: String,
-}
-
-impl Default for BatchSpec {
-    fn default() -> Self {
-        Self { max_rows: 50_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
-    }
-}
-
-/// What a processor pod asks for and may use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = admission::resources()))]
-pub struct ProcessorResources {
-    /// CPU asked for. Default: `50m`. There is no CPU limit.
-    #[schemars(length(min = 1, max = 20))]
-    pub cpu: String,
-    /// Memory asked for and the limit: at least 8 times `batch.maxBytes`, and 96Mi. Default: `256Mi`.
-    #[schemars(length(min = 1, max = 20))]
-    pub memory: String,
-}
-
-impl Default for ProcessorResources {
-    fn default() -> Self {
-        Self { cpu: "50m".into(), memory: "256Mi".into() }
-    }
-}
-
 /// Leaves out an event whose id was stored before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -353,7 +290,7 @@ pub struct AnalyticsPipelineStatus {
     /// Generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `TopicReady`, `TableReady`, `ProcessorReady`; `Reconciling` and `Stalled` only when True.
+    /// `Ready`, `TopicReady`, `TableReady`, `ProcessorReady`; `ScalingActive` where pods follow the lag; `Reconciling` and `Stalled` only when True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// Name of the topic that the apps write to.
@@ -379,22 +316,4 @@ pub struct AnalyticsPipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub lag: Option<i64>,
-}
-
-/// The processor of a pipeline, as it runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProcessorStatus {
-    /// Pods wanted.
-    #[schemars(range(min = 0))]
-    pub desired: i32,
-    /// Pods that read and write.
-    #[schemars(range(min = 0))]
-    pub ready: i32,
-    /// `ready/desired`, for people.
-    #[schemars(length(max = 32))]
-    pub summary: String,
-    /// Image of the pods.
-    #[schemars(length(max = 512))]
-    pub image: String,
 }

@@ -24,6 +24,8 @@ pub enum ConditionType {
     TableReady,
     /// The processor reads and writes.
     ProcessorReady,
+    /// The number of processor pods follows the lag. Present only where it is to.
+    ScalingActive,
     /// The destination takes events.
     DestinationReachable,
 }
@@ -43,6 +45,10 @@ pub enum Reason {
     Progressing,
     /// `spec.suspend` is true.
     Suspended,
+    /// The lag asked for more processor pods.
+    ScaledOut,
+    /// The lag asked for fewer processor pods.
+    ScaledIn,
     /// An object that this one names is missing or not ready.
     DependencyNotReady,
     /// The spec breaks a rule that the apiserver cannot check.
@@ -97,10 +103,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the reference.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Succeeded,
         Self::Progressing,
         Self::Suspended,
+        Self::ScaledOut,
+        Self::ScaledIn,
         Self::DependencyNotReady,
         Self::SpecInvalid,
         Self::Unreadable,
@@ -134,6 +142,8 @@ impl Reason {
             Self::Succeeded => "Succeeded",
             Self::Progressing => "Progressing",
             Self::Suspended => "Suspended",
+            Self::ScaledOut => "ScaledOut",
+            Self::ScaledIn => "ScaledIn",
             Self::DependencyNotReady => "DependencyNotReady",
             Self::SpecInvalid => "SpecInvalid",
             Self::Unreadable => "Unreadable",

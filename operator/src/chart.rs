@@ -109,6 +109,21 @@ fn the_operator_understands_every_flag_that_the_chart_gives_it() {
 }
 
 #[test]
+fn the_operator_has_rights_on_kedas_kinds_exactly_where_it_may_use_them() {
+    let deployments = rendered(&["Deployment"], 2);
+    let (mut n_with, mut n_without) = (0, 0);
+    for (place, deployment) in deployments {
+        let arguments = texts(&deployment["spec"]["template"]["spec"]["containers"][0]["args"]);
+        let file = place.split(' ').next().unwrap();
+        let roles = rendered(&["Role", "ClusterRole"], 2).into_iter().filter(|(it, _)| it.starts_with(file));
+        let has_right = roles.into_iter().any(|(_, role)| role["rules"].to_string().contains("keda.sh"));
+        assert_eq!(has_right, arguments.contains(&"--keda"), "{place}");
+        *(if has_right { &mut n_with } else { &mut n_without }) += 1;
+    }
+    assert!(n_with > 0 && n_without > 0);
+}
+
+#[test]
 fn the_pod_of_helm_test_asks_the_operators_service_and_is_none_of_its_pods() {
     let services = rendered(&["Service"], 4);
     for (place, pod) in rendered(&["Pod"], 4) {

@@ -20,6 +20,7 @@ use crate::kafka::{KafkaError, Topics};
 use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::objects::Stores;
+use crate::pipeline::scaling::memories::Memories;
 use crate::processors::Reports;
 use crate::report::{Chain, Reporter};
 use crate::retries::Retries;
@@ -54,6 +55,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// How often objects failed in a row.
     pub retries: Arc<Retries>,
+    /// What is remembered of streams whose pods follow their lag.
+    pub memories: Arc<Memories>,
     /// The time.
     pub clock: fn() -> Timestamp,
 }

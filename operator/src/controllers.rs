@@ -220,6 +220,7 @@ where
 fn forget(ctx: &Context, key: &Key) {
     ctx.reporter.forget(key);
     ctx.retries.succeeded(key);
+    ctx.memories.forget(key);
 }
 
 /// Looks at every object that is woken, one look at a time for each.

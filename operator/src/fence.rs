@@ -101,6 +101,10 @@ impl<G: Topics + ?Sized> Topics for Fenced<G> {
         self.behind.topic_id(name).await
     }
 
+    async fn lag(&self, topic: &Topic, group: &str) -> Result<i64, KafkaError> {
+        self.behind.lag(topic, group).await
+    }
+
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {
         self.behind.check_creation(topic).await
     }

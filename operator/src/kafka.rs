@@ -5,6 +5,7 @@
 //! Not here: which topics are wanted and who owns them; the pipeline's plan knows.
 
 pub mod admin;
+mod lag;
 pub mod memory;
 pub mod topic;
 mod topic_id;
@@ -34,6 +35,9 @@ pub trait Topics: Send + Sync {
     /// Asks whether a topic would be created now, and makes nothing. One that exists would not, however old the metadata is
     /// that [`Self::describe`] answered from: the broker that decides is asked.
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError>;
+
+    /// Returns how many records of a topic a consumer group has not acknowledged. A group without positions has acknowledged nothing.
+    async fn lag(&self, topic: &Topic, group: &str) -> Result<i64, KafkaError>;
 
     /// Makes a change. Creating what is there as wanted and deleting what is gone are no errors.
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError>;

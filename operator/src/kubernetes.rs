@@ -8,11 +8,11 @@
 pub mod client;
 pub mod compare;
 pub mod labels;
+mod replicas;
 
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::ApiResource;
@@ -72,6 +72,14 @@ pub enum ApplyError {
         /// Name.
         name: String,
     },
+    /// It is not as it was seen: what was decided on it is not done.
+    #[error("{kind} `{name}` is not as it was seen")]
+    Outdated {
+        /// Kind.
+        kind: String,
+        /// Name.
+        name: String,
+    },
     /// It belongs to a pipeline of the same name that was deleted, and will be gone soon.
     #[error("{kind} `{name}` still belongs to a deleted pipeline of the same name")]
     Leftover {
@@ -90,7 +98,8 @@ impl ApplyError {
             let details = self.status().and_then(|status| status.details.as_ref());
             details.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
         };
-        self.code() == Some(409) || self.code() == Some(422) && is_replaced()
+        let is_outdated = matches!(self, Self::Outdated { .. });
+        is_outdated || self.code() == Some(409) || self.code() == Some(422) && is_replaced()
     }
 
     /// Returns whether the object was deleted between the read that a write was decided on and the write. Where the apiserver does
@@ -125,7 +134,9 @@ impl ApplyError {
                 // Only the apiserver's own answers have one.
                 if let kube::Error::Api(status) = source.as_ref() { Some(status) } else { None }
             }
-            Self::Encode { .. } | Self::Foreign { .. } | Self::Leftover { .. } => None,
+            Self::Encode { .. } | Self::Foreign { .. } | Self::Outdated { .. } | Self::Leftover { .. } => {
+                None
+            }
         }
     }
 }
@@ -210,9 +221,14 @@ impl Kubernetes {
         Ok(applied)
     }
 
-    /// Takes a Deployment that has not changed since it was read to no pods.
-    pub async fn stop(&self, deployment: &Deployment) -> Result<(), ApplyError> {
-        self.merge(deployment, json!({"spec": {"replicas": 0}})).await
+    /// Returns whether the apiserver knows a kind.
+    pub async fn serves<K: Child>(&self) -> Result<bool, ApplyError> {
+        let (version, plural) = (K::api_version(&()), K::plural(&()));
+        match self.client.list_api_group_resources(&version).await {
+            Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            Err(source) => Err(read_error("APIResourceList", &version, source)),
+        }
     }
 
     /// Deletes an object and all that hangs on it; nothing happens when it is gone already.
@@ -342,7 +358,7 @@ fn write_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
 
 /// Kinds as metric labels: a closed list.
 fn kind_label(kind: &str) -> &'static str {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 10] = [
         "AnalyticsPipeline",
         "EventSchema",
         "ForwardingRule",
@@ -351,6 +367,8 @@ fn kind_label(kind: &str) -> &'static str {
         "Secret",
         "ServiceAccount",
         "PodMonitor",
+        "ScaledObject",
+        "TriggerAuthentication",
     ];
     KINDS.into_iter().find(|known| *known == kind).unwrap_or("Other")
 }

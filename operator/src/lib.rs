@@ -50,6 +50,8 @@ mod chart;
 #[cfg(test)]
 mod dockerfiles;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 #[path = "../tests/it/hostile.rs"]
 mod hostile;
 #[cfg(test)]

@@ -112,6 +112,7 @@ fn context(
         reports: Arc::new(HttpReports::new().context("failed to make the HTTP client")?),
         metrics: metrics.clone(),
         retries: Arc::default(),
+        memories: Arc::default(),
         clock: Timestamp::now,
     })
 }

@@ -12,9 +12,11 @@ pub mod apply;
 pub mod build;
 pub mod claims;
 pub mod cleanup;
+pub mod confirm;
 pub mod gather;
 pub mod plan;
 pub mod processor;
+pub mod scaling;
 pub mod status;
 
 use crds::AnalyticsPipeline;
@@ -49,7 +51,7 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
     let (plan, mut applied) = match planned {
         Ok(plan) => {
-            let applied = apply::apply(ctx, &plan, &gathered).await?; // (writes)
+            let applied = apply::apply(ctx, pipeline, &plan, &gathered).await?; // (writes)
             (Some(plan), applied)
         }
         Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
@@ -58,11 +60,23 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
         let uid = pipeline.uid().unwrap_or_default();
         apply::suspend(ctx, &uid, &gathered.children, &mut applied).await?; // (writes)
     }
+    let key = Key::of(KIND, pipeline);
+    remember(ctx, &key, plan.as_ref(), &applied);
     let now = (ctx.clock)();
     let outcome = status::status(pipeline, &gathered, (plan.as_ref(), &applied), now); // (pure)
-    let key = Key::of(KIND, pipeline);
     ctx.reporter.report(pipeline, &key, (pipeline.status.as_ref(), &outcome.status), now).await?; // (writes)
-    Ok(Look::new(&outcome.status.conditions, Pace::of_faults(&outcome.faults)))
+    let pace = Pace::of_faults(&outcome.faults);
+    let by_lag = plan.is_some_and(|plan| plan.pods.decision.is_some());
+    Ok(Look::new(&outcome.status.conditions, if by_lag { pace.by_lag() } else { pace }))
+}
+
+/// Keeps what the next decision on the number of pods needs, once this one is carried out.
+fn remember(ctx: &Context, key: &Key, plan: Option<&plan::Plan>, applied: &apply::Applied) {
+    match plan.map(|plan| &plan.pods.decision) {
+        Some(Some(decision)) if applied.deployment.is_some() => ctx.memories.keep(key, decision.memory),
+        Some(None) => ctx.memories.forget(key),
+        Some(Some(_)) | None => {}
+    }
 }
 
 /// Looks at a pipeline that is going.
@@ -74,6 +88,7 @@ async fn end(
     if !pipeline.finalizers().iter().any(|finalizer| finalizer == cleanup::FINALIZER) {
         return Ok(Look::gone());
     }
+    confirm::pipeline(ctx, pipeline).await?;
     let cleanup = cleanup::cleanup(ctx, pipeline, standing).await?;
     let faults = match &cleanup {
         Cleanup::Done => {

@@ -1,6 +1,7 @@
 //! Report: what became of an object, told once: status, log line, Event and metric with one reason.
 //!
-//! In: the status before and after. Out: at most one status write, and an Event where `Ready` changed its status or reason.
+//! In: the status before and after. Out: at most one status write, and an Event where `Ready` changed its status or reason, and one
+//! where the number of processor pods was changed.
 //! A status that did not change is not written; one in which only counters changed is written once a minute at most.
 //! Not here: what the status says (each kind's `status.rs`).
 
@@ -127,8 +128,24 @@ impl Reporter {
         Ok(())
     }
 
-    /// Says, in log and Event, how `Ready` changed; says nothing when it did not.
+    /// Says, in log and Event, how `Ready` and the number of pods changed; says nothing when they did not.
     pub async fn tell(
+        &self,
+        object: &ObjectReference,
+        key: &Key,
+        (before, after): (&[Condition], &[Condition]),
+        now: Timestamp,
+    ) {
+        self.tell_ready(object, key, (before, after), now).await;
+        if let Some(scaled) = scaled(before, after) {
+            info!(object = %key, reason = scaled.reason, because = scaled.message, "scaled processors");
+            // Of two Events of one look each has a name of its own.
+            let soon = now + Duration::from_nanos(1);
+            self.publish(key, &self.event(object, scaled, "Normal", soon)).await;
+        }
+    }
+
+    async fn tell_ready(
         &self,
         object: &ObjectReference,
         key: &Key,
@@ -147,8 +164,12 @@ impl Reporter {
         } else {
             warn!(object = %key, ready = ready.status, reason = ready.reason, because = ready.message, "object is not ready");
         }
-        let event = self.event(object, ready, if is_ordinary { "Normal" } else { "Warning" }, now);
-        if let Err(error) = self.kubernetes.create(&event).await {
+        let kind = if is_ordinary { "Normal" } else { "Warning" };
+        self.publish(key, &self.event(object, ready, kind, now)).await;
+    }
+
+    async fn publish(&self, key: &Key, event: &Event) {
+        if let Err(error) = self.kubernetes.create(event).await {
             warn!(object = %key, error = %Chain(&error), "failed to publish an event");
         }
     }
@@ -174,7 +195,7 @@ impl Reporter {
         is_due
     }
 
-    fn event(&self, object: &ObjectReference, ready: &Condition, kind: &str, now: Timestamp) -> Event {
+    fn event(&self, object: &ObjectReference, condition: &Condition, kind: &str, now: Timestamp) -> Event {
         let name = object.name.clone().unwrap_or_default();
         Event {
             metadata: ObjectMeta {
@@ -184,8 +205,8 @@ impl Reporter {
             },
             action: Some("Reconcile".into()),
             event_time: Some(MicroTime(now)),
-            note: Some(shortened(&ready.message, NOTE_LIMIT)),
-            reason: Some(ready.reason.clone()),
+            note: Some(shortened(&condition.message, NOTE_LIMIT)),
+            reason: Some(condition.reason.clone()),
             regarding: Some(object.clone()),
             reporting_controller: Some(CONTROLLER.into()),
             reporting_instance: Some(shortened(&self.instance, 128)),
@@ -193,6 +214,16 @@ impl Reporter {
             ..Event::default()
         }
     }
+}
+
+/// Returns the condition that tells of a change of the number of pods, where it is news.
+fn scaled<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
+    let scaled = find(after, ConditionType::ScalingActive)?;
+    let was = find(before, ConditionType::ScalingActive);
+    let is_change =
+        [Reason::ScaledOut, Reason::ScaledIn].iter().any(|reason| reason.as_str() == scaled.reason);
+    let is_news = was.is_none_or(|was| was.reason != scaled.reason || was.message != scaled.message);
+    (is_change && is_news).then_some(scaled)
 }
 
 #[cfg(test)]

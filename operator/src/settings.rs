@@ -75,6 +75,9 @@ pub struct Settings {
     /// Without tenants: lets pipelines with `spec.adopt` take over topics and tables that Tributary did not make.
     #[arg(long, env = "TRIBUTARY_ALLOW_ADOPT")]
     pub allow_adopt: bool,
+    /// Lets KEDA decide on the number of processors that follows the lag, where the cluster has it.
+    #[arg(long, env = "TRIBUTARY_KEDA")]
+    pub keda: bool,
     /// Namespace of the operator itself, for its Lease.
     #[arg(long, env = "TRIBUTARY_NAMESPACE", default_value = "tributary-system")]
     pub namespace: String,

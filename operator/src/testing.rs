@@ -5,6 +5,9 @@
 
 pub(crate) mod argo;
 pub(crate) mod cluster;
+pub(crate) mod fuse;
+pub(crate) mod gateways;
+pub(crate) mod kubelet;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -103,6 +106,7 @@ impl Fixture {
             reports: Arc::clone(&reports) as _,
             metrics,
             retries: Arc::default(),
+            memories: Arc::default(),
             clock: noon,
         };
         let mut fixture = Self { ctx, cluster, topics, tables, reports, writers };

@@ -20,7 +20,8 @@ pub(super) struct FieldChange {
 
 /// Returns the objects by kind, in the order in which they are applied.
 pub(super) fn values(objects: &Objects) -> Result<Vec<(&'static str, Value)>, serde_json::Error> {
-    let Objects { service_account, secret, config_map, deployment, pod_monitor } = objects;
+    // Whether KEDA is there is not known without a cluster: the plan has nothing of it.
+    let Objects { service_account, secret, config_map, deployment, pod_monitor, .. } = objects;
     let mut values = vec![
         ("ServiceAccount", serde_json::to_value(service_account)?),
         ("Secret", serde_json::to_value(secret)?),

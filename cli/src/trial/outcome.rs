@@ -23,7 +23,7 @@ use super::RECEIVED_AT;
 const QUIET: [&str; 4] = ["received_at", "_topic", "_partition", "_offset"];
 
 /// A stream that takes sample events.
-pub(super) struct Trial {
+pub(crate) struct Trial {
     line: Line,
     rows: Rows,
     rules: Vec<(RuleConfig, Selection)>,
@@ -41,7 +41,7 @@ impl Headers for NoHeaders {
 
 impl Trial {
     /// Begins with a stream that has seen no event.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &Arc<StreamConfig>,
         hash_key: Option<&[u8]>,
         all_columns: bool,
@@ -70,10 +70,15 @@ impl Trial {
             timestamp_milliseconds: self.received_at.as_millisecond(),
             payload: Some(text.as_bytes()),
         };
-        let outcome = self.outcome(&record);
-        let mut members = vec![format!("\"line\":{}", index + 1), outcome];
-        members.extend(self.forwarded(&record)?);
-        Ok(format!("{{{}}}", members.join(",")))
+        let members = self.members(&record)?;
+        Ok(format!("{{\"line\":{},{}}}", index + 1, members.join(",")))
+    }
+
+    /// Takes a record, and says what becomes of it: members of a JSON object.
+    pub(crate) fn members(&mut self, record: &Record<'_>) -> anyhow::Result<Vec<String>> {
+        let mut members = vec![self.outcome(record)];
+        members.extend(self.forwarded(record)?);
+        Ok(members)
     }
 
     fn outcome(&mut self, record: &Record<'_>) -> String {

@@ -106,6 +106,7 @@ impl World {
             cluster: None,
             topic_id: None,
             table: Ok(table),
+            scaling: None,
             children: Children::default(),
             processors: Vec::new(),
         }

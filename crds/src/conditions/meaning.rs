@@ -15,6 +15,8 @@ impl Reason {
             Self::Suspended => {
                 "`spec.suspend` is true: the processor or the rule is stopped, everything else stays."
             }
+            Self::ScaledOut => "The lag asked for more processor pods, or a bound was raised.",
+            Self::ScaledIn => "The lag asked for fewer processor pods for a while, or a bound was lowered.",
             Self::DependencyNotReady => {
                 "An object that this one names does not exist yet or is not ready itself."
             }
@@ -71,6 +73,9 @@ impl Reason {
             Self::Succeeded => "Nothing.",
             Self::Progressing => "Wait; if it lasts, the message names the step.",
             Self::Suspended => "Set `spec.suspend: false` to go on from the position where it stopped.",
+            Self::ScaledOut | Self::ScaledIn => {
+                "Nothing; where pods come and go too often, raise `processor.autoscaling.targetLag` or `scaleInAfter`."
+            }
             Self::DependencyNotReady => {
                 "Apply the object that the message names, or mend it; this one follows by itself, in any order."
             }

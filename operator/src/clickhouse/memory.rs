@@ -50,6 +50,16 @@ impl MemoryTables {
         self.state().tables.get(name).cloned()
     }
 
+    /// Returns all tables, by name.
+    pub fn all(&self) -> Vec<(TableName, ActualTable)> {
+        self.state().tables.iter().map(|(name, table)| (name.clone(), table.clone())).collect()
+    }
+
+    /// Takes a table away, as somebody else would.
+    pub fn remove(&self, name: &TableName) {
+        self.state().tables.remove(name);
+    }
+
     /// Returns the changes that were made, in order, and forgets them.
     pub fn take_applied(&self) -> Vec<TableChange> {
         std::mem::take(&mut self.state().applied)

@@ -16,6 +16,8 @@ use crate::status::find;
 
 /// Between two looks while something is waited for.
 const WAITING: Duration = Duration::from_secs(5);
+/// Between two looks at a lag that decides on the number of pods.
+const SCALING: Duration = Duration::from_secs(15);
 /// Between two looks at a user's error.
 const STALLED: Duration = Duration::from_secs(600);
 
@@ -24,6 +26,8 @@ const STALLED: Duration = Duration::from_secs(600);
 pub enum Pace {
     /// At the resync.
     Settled,
+    /// A few times a minute, because the lag is looked at.
+    Scaling,
     /// Every few seconds.
     Waiting,
     /// With growing distance.
@@ -54,8 +58,14 @@ impl Pace {
         match self {
             Self::Stalled => Self::Settled,
             Self::Failing => Self::FailingButWatched,
-            Self::Settled | Self::Waiting | Self::FailingButWatched | Self::OnChange => self,
+            Self::Settled | Self::Scaling | Self::Waiting | Self::FailingButWatched | Self::OnChange => self,
         }
+    }
+
+    /// Returns the pace of a settled object whose pods follow its lag.
+    #[must_use]
+    pub fn by_lag(self) -> Self {
+        if self == Self::Settled { Self::Scaling } else { self }
     }
 }
 
@@ -98,7 +108,11 @@ impl Look {
                 .and_then(|reason| serde_json::from_value(reason).ok())
                 .unwrap_or(Reason::InternalError),
             is_ready: ready.is_some_and(|ready| ready.status == "True"),
-            pace: if pace == Pace::Settled && is_under_way { Pace::Waiting } else { pace },
+            pace: if matches!(pace, Pace::Settled | Pace::Scaling) && is_under_way {
+                Pace::Waiting
+            } else {
+                pace
+            },
         }
     }
 
@@ -117,10 +131,13 @@ impl Look {
         match self.pace {
             Pace::Failing => return Some(retries.failed(key)),
             Pace::FailingButWatched => return Some(retries.failed(key).min(resync)),
-            Pace::Settled | Pace::Waiting | Pace::Stalled | Pace::OnChange => retries.succeeded(key),
+            Pace::Settled | Pace::Scaling | Pace::Waiting | Pace::Stalled | Pace::OnChange => {
+                retries.succeeded(key)
+            }
         }
         match self.pace {
             Pace::Settled => Some(resync),
+            Pace::Scaling => Some(resync.min(SCALING)),
             Pace::Waiting => Some(WAITING),
             Pace::Stalled => Some(STALLED),
             Pace::OnChange | Pace::Failing | Pace::FailingButWatched => None,

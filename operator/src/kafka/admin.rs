@@ -21,12 +21,13 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 
+use super::lag;
 use super::topic::{ConfigChange, Topic, TopicChange, diff};
 use super::topic_id::topic_id;
 use super::verdict::{code, judge, judge_code};
 use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for the id of the cluster or of a topic, which come with any metadata.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often, and with what pause, an alteration is looked for: the broker that answers learns of it a moment later.
@@ -111,6 +112,15 @@ impl Topics for AdminTopics {
         self.conclude(clients, outcome).await
     }
 
+    async fn lag(&self, topic: &Topic, group: &str) -> Result<i64, KafkaError> {
+        let action = format!("read the lag of consumer group `{group}`");
+        let clients = self.clients(&action)?;
+        let (config, topic, group) = (config(&clients.connection), topic.clone(), group.to_owned());
+        let asked = blocking(move || lag::lag(config, &topic, &group)).await;
+        let outcome = asked.and_then(|lag| lag.map_err(|error| judge(&action, error)));
+        self.conclude(clients, outcome).await
+    }
+
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {
         let action = action(change);
         let clients = self.clients(&action)?;
@@ -123,6 +133,15 @@ impl Topics for AdminTopics {
         };
         self.conclude(clients, outcome).await
     }
+}
+
+fn config(connection: &KafkaConnection) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (key, value) in &connection.properties {
+        config.set(key, value);
+    }
+    config.set("bootstrap.servers", &connection.bootstrap).set("client.id", "tributary-operator");
+    config
 }
 
 fn action(change: &TopicChange) -> String {
@@ -138,11 +157,7 @@ fn action(change: &TopicChange) -> String {
 
 impl Clients {
     fn connect(connection: KafkaConnection) -> Result<Self, ClientError> {
-        let mut config = ClientConfig::new();
-        for (key, value) in &connection.properties {
-            config.set(key, value);
-        }
-        config.set("bootstrap.servers", &connection.bootstrap).set("client.id", "tributary-operator");
+        let config = config(&connection);
         Ok(Self { admin: config.create()?, metadata: config.create()?, connection })
     }
 

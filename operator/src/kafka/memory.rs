@@ -25,6 +25,7 @@ struct State {
     hidden: BTreeSet<String>,
     moved_to: Option<String>,
     groups: BTreeSet<String>,
+    lags: BTreeMap<String, Result<i64, &'static str>>,
     /// Topics that were made so far: each has a number of its own.
     n_made: u64,
     ids: BTreeMap<String, String>,
@@ -73,9 +74,31 @@ impl MemoryTopics {
         self.state().groups.insert(group.to_owned());
     }
 
+    /// Lets a group have so many records before it, or says why nobody may know. A group that was never told of has none.
+    pub fn set_lag(&self, group: &str, lag: Result<i64, &'static str>) {
+        self.state().lags.insert(group.to_owned(), lag);
+    }
+
     /// Returns the topic, if it is there.
     pub fn get(&self, name: &str) -> Option<Topic> {
         self.state().topics.get(name).cloned()
+    }
+
+    /// Returns all topics, by name.
+    pub fn all(&self) -> Vec<Topic> {
+        self.state().topics.values().cloned().collect()
+    }
+
+    /// Returns the id of the topic, if it is there.
+    pub fn id(&self, name: &str) -> Option<String> {
+        self.state().ids.get(name).cloned()
+    }
+
+    /// Takes a topic away, as somebody else would.
+    pub fn remove(&self, name: &str) {
+        let mut state = self.state();
+        state.topics.remove(name);
+        state.ids.remove(name);
     }
 
     /// Returns the consumer groups.
@@ -125,6 +148,15 @@ impl Topics for MemoryTopics {
             }),
             None => check_shape(topic),
         }
+    }
+
+    async fn lag(&self, _: &Topic, group: &str) -> Result<i64, KafkaError> {
+        let lag = self.state().lags.get(group).copied().unwrap_or(Ok(0));
+        lag.map_err(|source| KafkaError::Rejected {
+            action: format!("read the lag of consumer group `{group}`"),
+            remedy: "check the rights",
+            source: source.into(),
+        })
     }
 
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {

@@ -6,8 +6,11 @@
 //! processor writes them; the configuration is there before the pods that read it. A step that fails ends the row, and the
 //! next look begins again: every step does nothing where nothing is to do.
 
+mod keda;
+
 use std::error::Error;
 
+use crds::AnalyticsPipeline;
 use crds::conditions::{ConditionType, Reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
@@ -22,6 +25,7 @@ use crate::kafka::topic::{Topic, TopicChange, diff as topic_diff};
 use crate::kubernetes::{ApplyError, Child};
 use crate::pipeline::build::build;
 use crate::pipeline::build::pod_monitor::PodMonitor;
+use crate::pipeline::confirm;
 use crate::pipeline::gather::{Children, Gathered};
 use crate::pipeline::plan::Plan;
 use crate::report::Chain;
@@ -52,7 +56,12 @@ pub struct Changes {
 ///
 /// # Errors
 /// When an object changed since it was gathered: all is looked at again, and there is nothing to tell.
-pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Applied, ApplyError> {
+pub async fn apply(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    plan: &Plan,
+    gathered: &Gathered,
+) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     if plan.must_stop_first {
         return apply_objects(ctx, plan, &gathered.children, applied).await;
@@ -75,6 +84,10 @@ pub async fn apply(ctx: &Context, plan: &Plan, gathered: &Gathered) -> Result<Ap
     if let Err(fault) = check_creation(ctx, plan, &changes.topics).await {
         applied.faults.push(fault);
         return Ok(applied);
+    }
+    if !changes.table.is_empty() || !changes.topics.is_empty() || !gathered.children.are_there() {
+        confirm::pipeline(ctx, pipeline).await?;
+        confirm::schemas(ctx, pipeline, &gathered.schemas).await?;
     }
     if let Err(fault) = apply_table(ctx, plan, &changes.table).await {
         applied.faults.push(fault);
@@ -171,6 +184,9 @@ async fn apply_objects(
     mut applied: Applied,
 ) -> Result<Applied, ApplyError> {
     let wanted = build(plan);
+    // Who takes a number of pods away from KEDA, or leaves it to KEDA, does so before it is written.
+    let prepared = keda::before(ctx, &wanted, children).await;
+    applied.faults.extend(scaling_fault(prepared)?);
     let outcome: Result<Deployment, ApplyError> = async {
         apply_one(ctx, &wanted.service_account, children.service_account.as_ref()).await?;
         apply_one(ctx, &wanted.secret, children.secret.as_ref()).await?;
@@ -182,11 +198,21 @@ async fn apply_objects(
         Ok(deployment) => {
             applied.deployment = Some(deployment);
             watch_pods(ctx, wanted.pod_monitor.as_ref(), children).await;
+            applied.faults.extend(scaling_fault(keda::after(ctx, &wanted, children).await)?);
         }
         Err(error) if error.is_conflict() => return Err(error),
         Err(error) => applied.faults.push(object_fault(&error)),
     }
     Ok(applied)
+}
+
+/// Returns what the users see when KEDA's objects cannot be written; a conflict ends the look.
+fn scaling_fault(outcome: Result<(), ApplyError>) -> Result<Option<Fault>, ApplyError> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_conflict() => Err(error),
+        Err(error) => Ok(Some(Fault { about: ConditionType::ScalingActive, ..object_fault(&error) })),
+    }
 }
 
 /// Makes the PodMonitor. A stream does not wait for it, and what keeps it away is the platform team's to mend: the log says so.
@@ -209,6 +235,7 @@ pub async fn suspend(
     children: &Children,
     applied: &mut Applied,
 ) -> Result<(), ApplyError> {
+    applied.faults.extend(scaling_fault(keda::remove(ctx, uid, children).await)?);
     let Some(deployment) = &children.deployment else { return Ok(()) };
     let is_ours = deployment.owner_references().iter().any(|owner| owner.uid == uid);
     if !is_ours || deployment.spec.replicas == Some(0) {
@@ -253,9 +280,10 @@ fn object_fault(error: &ApplyError) -> Fault {
         ApplyError::Write { .. } if error.is_invalid() => {
             about(Reason::SpecInvalid, Cure::Change, format!("{}; change the spec accordingly", chain(error)))
         }
-        ApplyError::Read { .. } | ApplyError::Write { .. } | ApplyError::Encode { .. } => {
-            about(Reason::InternalError, Cure::Retry, chain(error))
-        }
+        ApplyError::Read { .. }
+        | ApplyError::Write { .. }
+        | ApplyError::Encode { .. }
+        | ApplyError::Outdated { .. } => about(Reason::InternalError, Cure::Retry, chain(error)),
     }
 }
 

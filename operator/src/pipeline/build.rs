@@ -5,6 +5,7 @@
 
 mod config_map;
 mod deployment;
+pub mod keda;
 pub mod pod_monitor;
 mod secret;
 mod service_account;
@@ -16,6 +17,7 @@ use kube::api::ObjectMeta;
 
 use crate::kubernetes::labels;
 use crate::pipeline::plan::Plan;
+use keda::kinds::{ScaledObject, TriggerAuthentication};
 use pod_monitor::PodMonitor;
 
 /// Everything that a pipeline owns in Kubernetes.
@@ -31,6 +33,10 @@ pub struct Objects {
     pub deployment: Deployment,
     /// What leads a Prometheus to the processor, where the platform team wants it.
     pub pod_monitor: Option<PodMonitor>,
+    /// What KEDA scales, where it decides on the number of pods.
+    pub scaled_object: Option<ScaledObject>,
+    /// The Secrets that KEDA needs for it.
+    pub trigger_authentication: Option<TriggerAuthentication>,
 }
 
 /// Builds everything that a pipeline owns in Kubernetes.
@@ -41,6 +47,8 @@ pub fn build(plan: &Plan) -> Objects {
         config_map: config_map::build(plan),
         deployment: deployment::build(plan),
         pod_monitor: pod_monitor::build(plan),
+        scaled_object: keda::scaled_object(plan),
+        trigger_authentication: keda::trigger_authentication(plan),
     }
 }
 

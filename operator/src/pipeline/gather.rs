@@ -5,6 +5,8 @@
 //! apiserver's own failure ends the look, because without it nothing can be told.
 //! Not here: any decision.
 
+pub mod scaling;
+
 use std::collections::BTreeMap;
 
 use crds::AnalyticsPipeline;
@@ -27,6 +29,7 @@ use crate::processors::{self, Processor};
 use crate::secret::{self, SecretValue};
 use crate::tenants::quota::Counted;
 use crate::tenants::{Standing, gather as tenants};
+use scaling::{Keda, Observed};
 
 /// Everything that a plan needs.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct Gathered {
     pub topic_id: Option<String>,
     /// The table, if it exists.
     pub table: Result<Option<ActualTable>, Fault>,
+    /// What the number of pods is decided by, where it follows the lag.
+    pub scaling: Option<Observed>,
     /// What the pipeline owns in Kubernetes.
     pub children: Children,
     /// The pods, and what they say.
@@ -76,6 +81,18 @@ pub struct Children {
     pub deployment: Option<Deployment>,
     /// The PodMonitor, where the platform team wants one.
     pub pod_monitor: Option<PodMonitor>,
+    /// What it has of KEDA's, where its pods follow or followed its lag.
+    pub keda: Keda,
+}
+
+impl Children {
+    /// Returns whether all of them are there that every pipeline has.
+    pub fn are_there(&self) -> bool {
+        self.service_account.is_some()
+            && self.secret.is_some()
+            && self.config_map.is_some()
+            && self.deployment.is_some()
+    }
 }
 
 /// Reads everything that a plan needs.
@@ -106,11 +123,17 @@ pub async fn gather(
     let Outside { topics, cluster, topic_id, table, marks } = outside;
     let connection = ctx.connection().await;
     let (children, processors, rules, hash_key) = tokio::try_join!(
-        children(ctx, &namespace, &name),
+        children(ctx, pipeline),
         processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
         rules(ctx, &namespace, (&name, &standing)),
         hash_key(ctx, pipeline),
     )?;
+    let scaling = match (&topics, &connection) {
+        (Ok(topics), Ok(connection)) if scaling::is_on(pipeline) => {
+            Some(scaling::observe(ctx, pipeline, &names, (topics, connection, &children.keda)).await)
+        }
+        (Ok(_) | Err(_), _) => None,
+    };
     Ok(Gathered {
         standing,
         fellows,
@@ -125,6 +148,7 @@ pub async fn gather(
         cluster,
         topic_id,
         table,
+        scaling,
         children,
         processors,
     })
@@ -157,16 +181,17 @@ async fn outside(ctx: &Context, names: &Names, adopts: bool) -> Outside {
     Outside { topics, cluster, topic_id, table, marks }
 }
 
-async fn children(ctx: &Context, namespace: &str, pipeline: &str) -> Result<Children, ApplyError> {
-    let name = object_name(pipeline);
-    let (service_account, secret, config_map, deployment, pod_monitor) = tokio::try_join!(
+async fn children(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Children, ApplyError> {
+    let (namespace, name) = (&pipeline.namespace().unwrap_or_default(), object_name(&pipeline.name_any()));
+    let (service_account, secret, config_map, deployment, pod_monitor, keda) = tokio::try_join!(
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
         ctx.kubernetes.get(namespace, &name),
         pod_monitor(ctx, namespace, &name),
+        scaling::keda(ctx, pipeline),
     )?;
-    Ok(Children { service_account, secret, config_map, deployment, pod_monitor })
+    Ok(Children { service_account, secret, config_map, deployment, pod_monitor, keda })
 }
 
 /// Without the wish there may be no right to ask; where the kind is missing there is none of it either.

@@ -7,6 +7,7 @@ mod adoption;
 mod config_hash;
 mod numbers;
 mod ownership;
+pub mod pods;
 pub mod tenancy;
 mod topics;
 
@@ -37,6 +38,7 @@ use crate::settings::Settings;
 use crate::tenants::Standing;
 use numbers::Numbers;
 use ownership::Claim;
+use pods::Pods;
 
 /// What must be.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +61,8 @@ pub struct Plan {
     pub schemas: Vec<String>,
     /// Files of the connection.
     pub connection: BTreeMap<String, Vec<u8>>,
-    /// Pods.
-    pub replicas: i32,
+    /// How many pods.
+    pub pods: Pods,
     /// Image of the pods.
     pub image: String,
     /// When the image is pulled.
@@ -127,7 +129,12 @@ pub fn plan(
         config_hash,
         schemas: schemas.iter().map(|s| format!("{}@{}", s.version.name, s.version.version)).collect(),
         connection,
-        replicas: if spec.suspend || claim.must_stop_first { 0 } else { spec.processor.replicas },
+        pods: pods::pods(
+            pipeline,
+            gathered,
+            settings,
+            (standing, numbers.scale_in_after, claim.must_stop_first),
+        ),
         image: settings.processor_image.clone(),
         image_pull_policy: settings.processor_image_pull_policy.clone(),
         image_pull_secrets: settings.processor_image_pull_secrets.clone(),

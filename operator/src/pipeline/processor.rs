@@ -74,8 +74,10 @@ pub fn describe(deployment: &Deployment) -> ProcessorStatus {
     let image = container.and_then(|container| container.image.clone());
     ProcessorStatus {
         desired,
+        replicas: deployment.status.as_ref().and_then(|status| status.replicas).unwrap_or(0),
         ready,
         summary: format!("{ready}/{desired}"),
+        selector: selector(deployment),
         image: image.unwrap_or_default(),
     }
 }
@@ -88,7 +90,14 @@ pub fn lag(processors: &[Processor]) -> Option<i64> {
     Some(lags.fold(first, i64::saturating_add))
 }
 
-fn desired(deployment: &Deployment) -> i32 {
+/// The labels of the pods, as the API takes them.
+fn selector(deployment: &Deployment) -> String {
+    let labels = deployment.spec.selector.match_labels.iter().flatten();
+    labels.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// Returns how many pods are wanted.
+pub fn desired(deployment: &Deployment) -> i32 {
     deployment.spec.replicas.unwrap_or(1)
 }
 

@@ -4,6 +4,8 @@
 //! `Ready` is all others. A condition that this look did not come to is kept as it was: a topic does not cease to be there
 //! because a schema is missing. A suspended pipeline is Ready with reason `Suspended`: nothing is wrong, nothing is waited for.
 
+mod scaling;
+
 use crds::AnalyticsPipeline;
 use crds::analytics_pipeline::AnalyticsPipelineStatus;
 use crds::conditions::{ConditionType, Reason};
@@ -40,11 +42,13 @@ pub fn status(
     if let Some(Verdict::Faulty(fault)) = &verdict {
         faults.push(fault.clone());
     }
+    faults.extend(plan.and_then(|plan| plan.pods.fault.clone()));
     let mut conditions = Conditions::new(&before.conditions, pipeline.metadata.generation, now);
     say_topic(&mut conditions, &faults, plan.filter(|plan| applied.has_topics || plan.must_stop_first));
     say_table(&mut conditions, &faults, plan.filter(|_| applied.has_table));
     say_processor(&mut conditions, &faults, (verdict.as_ref(), pipeline.spec.suspend));
-    let waiting = waiting(pipeline, (plan, &gathered.names.topic), verdict.as_ref());
+    let leaving = scaling::say(&mut conditions, pipeline, &faults, (plan, applied, &gathered.children.keda));
+    let waiting = waiting(pipeline, (plan, &gathered.names.topic), verdict.as_ref()).or(leaving);
     conditions.stand(&standing(pipeline, &faults, waiting.as_deref()));
     let has_topics = applied.has_topics;
     let status = AnalyticsPipelineStatus {

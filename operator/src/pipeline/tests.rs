@@ -7,6 +7,7 @@ use crate::clickhouse::ClickHouseError;
 use crate::clickhouse::table::{TableChange, TableName};
 use crate::kafka::KafkaError;
 use crate::kafka::topic::TopicChange;
+use crate::kubernetes::labels;
 use crate::testing::Fixture;
 
 pub(super) const SCHEMA: &str = "{apiVersion: tributary.dev/v1alpha1, kind: EventSchema, metadata: {name: purchase, namespace: shop}, spec: {fields: [{name: a, type: String}]}}";
@@ -197,7 +198,7 @@ async fn kafka_away_is_told_tried_again_and_heals() {
 async fn a_pod_that_has_ended_for_good_does_not_count_as_running() {
     let mut fixture = settled().await;
     for (name, phase) in [("evicted", "Failed"), ("done", "Succeeded")] {
-        fixture.cluster.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}}));
+        fixture.cluster.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": labels::selector("ios")}, "status": {"phase": phase}}));
     }
     fixture.put(&PIPELINE.replace("spec: {", "spec: {suspend: true, "));
     fixture.settle().await;
@@ -267,7 +268,7 @@ async fn deleting() -> Fixture {
 #[tokio::test(start_paused = true)]
 async fn delete_stops_the_processors_then_takes_groups_and_topics_and_the_table_last() {
     let mut fixture = deleting().await;
-    let pod = |name: &str, phase: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "status": {"phase": phase}});
+    let pod = |name: &str, phase: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": labels::selector("ios")}, "status": {"phase": phase}});
     fixture.cluster.put(pod("p", "Running"));
     fixture.cluster.put(pod("evicted", "Failed"));
     fixture.look_at_all().await;
@@ -289,6 +290,41 @@ async fn delete_stops_the_processors_then_takes_groups_and_topics_and_the_table_
     );
     assert!(matches!(fixture.tables.take_applied().as_slice(), [TableChange::DropTable { .. }]));
     assert!(fixture.cluster.get(PATH).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_pipeline_whose_place_another_has_taken_deletes_nothing() {
+    let fixture = deleting().await;
+    let seen = fixture.guarded_pipeline("shop", "ios").0.unwrap();
+    CHILDREN.iter().chain([&PATH]).for_each(|path| fixture.cluster.remove(path));
+    let fresh = PIPELINE.replace("namespace: shop}", "namespace: shop, uid: another}");
+    fixture.cluster.put(serde_yaml::from_str(&fresh).unwrap());
+    assert!(reconcile(&fixture.ctx, &seen).await.unwrap_err().is_conflict());
+    fixture.cluster.remove(PATH);
+    assert!(reconcile(&fixture.ctx, &seen).await.unwrap_err().is_conflict());
+    assert!(fixture.topics.take_applied().is_empty() && fixture.tables.take_applied().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_an_older_pipeline_or_schema_makes_nothing() {
+    let mut fixture = settled().await;
+    let (seen, schema) = (
+        fixture.guarded_pipeline("shop", "ios"),
+        "/apis/tributary.dev/v1alpha1/namespaces/shop/eventschemas/purchase",
+    );
+    let older = fixture.cluster.get(schema).unwrap();
+    fixture.put(&SCHEMA.replace("fields: [", "fields: [{name: b, type: String}, "));
+    fixture.settle().await;
+    fixture.tables.take_applied();
+    // The schema is as it was again, and the operator's store does not know it yet.
+    fixture.tables.remove(&TableName { database: "shop".into(), table: "ios".into() });
+    fixture.cluster.edit(schema, |it| *it = older);
+    assert!(reconcile(&fixture.ctx, &seen.0.unwrap()).await.unwrap_err().is_conflict());
+    fixture.cluster.remove(PATH);
+    CHILDREN.iter().for_each(|path| fixture.cluster.remove(path));
+    let seen = fixture.guarded_pipeline("shop", "ios");
+    assert!(reconcile(&fixture.ctx, &seen.0.unwrap()).await.unwrap_err().is_conflict());
+    assert!(fixture.tables.take_applied().is_empty() && fixture.cluster.all("serviceaccounts").is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,9 +42,13 @@ pub fn check(
     let caps = &standing.caps;
     let spec = &pipeline.spec;
     let mut faults = Vec::new();
+    let pods = match &spec.processor.autoscaling {
+        Some(autoscaling) => ("spec.processor.autoscaling.max", autoscaling.max),
+        None => ("spec.processor.replicas", spec.processor.replicas),
+    };
     for (field, cap, value, most) in [
         ("spec.kafka.partitions", "partitions", spec.kafka.partitions, caps.partitions),
-        ("spec.processor.replicas", "replicas", spec.processor.replicas, caps.replicas),
+        (pods.0, "replicas", pods.1, caps.replicas),
     ] {
         let value = u32::try_from(value).unwrap_or_default();
         if let Some(most) = most.filter(|most| value > *most) {

@@ -19,8 +19,10 @@ use operator::clickhouse::client::ClientTables;
 use operator::clickhouse::table::TableName;
 use operator::clickhouse::{ClickHouseConnection, Tables};
 use operator::kafka::admin::AdminTopics;
+use operator::kafka::topic::{Topic, TopicChange};
 use operator::kafka::{KafkaConnection, Topics};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 #[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
@@ -83,6 +85,48 @@ impl topics::Groups for Real {
 #[tokio::test]
 async fn topics_keep_the_contract() {
     topics::contract(&topics_at(variable("KAFKA"), &[]), &Real, &prefix()).await;
+}
+
+/// Sends so many records to a partition.
+fn send(topic: &str, partition: i32, records: usize) {
+    let mut config = ClientConfig::new();
+    let producer: BaseProducer = config.set("bootstrap.servers", variable("KAFKA")).create().unwrap();
+    for _ in 0..records {
+        producer.send(BaseRecord::<(), str>::to(topic).partition(partition).payload("{}")).unwrap();
+    }
+    producer.flush(Duration::from_secs(20)).unwrap();
+}
+
+/// Acknowledges the records of a partition before an offset, as a processor does.
+fn acknowledge(topic: &str, group: &str, partition: i32, offset: i64) {
+    let mut config = ClientConfig::new();
+    let consumer: BaseConsumer =
+        config.set("bootstrap.servers", variable("KAFKA")).set("group.id", group).create().unwrap();
+    let mut positions = TopicPartitionList::new();
+    positions.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+    consumer.commit(&positions, CommitMode::Sync).unwrap();
+}
+
+#[tokio::test]
+async fn a_lag_is_what_a_group_has_not_acknowledged_over_all_partitions() {
+    let topics = topics_at(variable("KAFKA"), &[]);
+    let name = format!("{}.lag", prefix());
+    let topic = Topic { name: name.clone(), partitions: 2, replicas: 1, config: BTreeMap::new() };
+    topics.apply(&TopicChange::Create(topic.clone())).await.unwrap();
+    let (to, group) = (name.clone(), format!("{name}.group"));
+    let work = move || {
+        send(&to, 0, 10);
+        send(&to, 1, 5);
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+    assert_eq!(topics.lag(&topic, &group).await.unwrap(), 15, "a group without positions");
+    for (partition, offset, lag) in [(0, 4, 11), (1, 5, 6), (0, 10, 0)] {
+        let (of, by) = (name.clone(), group.clone());
+        tokio::task::spawn_blocking(move || acknowledge(&of, &by, partition, offset)).await.unwrap();
+        assert_eq!(topics.lag(&topic, &group).await.unwrap(), lag, "partition {partition} at {offset}");
+    }
+    topics.apply(&TopicChange::DeleteGroups { group }).await.unwrap();
+    topics.apply(&TopicChange::Delete { name }).await.unwrap();
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub(crate) async fn contract(topics: &dyn Topics, groups: &impl Groups, prefix: 
     let grown = grows(topics, &topic).await;
     repairs(topics, &grown).await;
     refuses(topics, prefix).await;
+    reads_lags(topics, groups, &grown).await;
     deletes_groups(topics, groups, &topic.name).await;
     deletes(topics, &topic).await;
 }
@@ -120,6 +121,15 @@ async fn refuses(topics: &dyn Topics, prefix: &str) {
     let name = many.name;
     let error = topics.apply(&TopicChange::AddPartitions { name, from: 1, to: 2 }).await.unwrap_err();
     assert_eq!((error.reason(), error.is_transient()), (Reason::KafkaRejected, true));
+}
+
+/// What a lag is with records, `real.rs` shows: a twin has none.
+async fn reads_lags(topics: &dyn Topics, groups: &impl Groups, topic: &Topic) {
+    let group = format!("{}.reader", topic.name);
+    assert_eq!(topics.lag(topic, &group).await.unwrap(), 0, "a group that nobody made");
+    groups.make(&group, &topic.name).await;
+    assert_eq!(topics.lag(topic, &group).await.unwrap(), 0, "nothing was sent");
+    topics.apply(&TopicChange::DeleteGroups { group: group.clone() }).await.unwrap();
 }
 
 async fn deletes_groups(topics: &dyn Topics, groups: &impl Groups, topic: &str) {

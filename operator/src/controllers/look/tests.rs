@@ -18,6 +18,16 @@ fn a_users_error_is_left_alone_for_ten_minutes() {
 }
 
 #[test]
+fn a_settled_object_whose_pods_follow_its_lag_is_looked_at_four_times_a_minute() {
+    assert_eq!(next(Pace::Settled.by_lag()), Some(Duration::from_secs(15)));
+    assert_eq!(Pace::Failing.by_lag(), Pace::Failing);
+    // What is under way is waited for.
+    let conditions = serde_json::json!([{"type": "Reconciling", "status": "True", "reason": "Progressing", "message": "", "lastTransitionTime": "2026-01-02T12:00:00Z"}]);
+    let conditions: Vec<Condition> = serde_json::from_value(conditions).unwrap();
+    assert_eq!(Look::new(&conditions, Pace::Scaling).pace, Pace::Waiting);
+}
+
+#[test]
 fn who_waits_for_another_object_looks_every_five_seconds() {
     let faults = [Fault::dependency(Reason::SecretNotFound, "x")];
     assert_eq!(Pace::of_faults(&faults), Pace::Waiting);

@@ -6,6 +6,7 @@ use crds::processor_report::ProcessorReport;
 use serde_json::json;
 
 use super::*;
+use crate::kubernetes::labels;
 use crate::testing::Fixture;
 
 const OBJECTS: &str = "
@@ -20,7 +21,7 @@ const OBJECTS: &str = "
 
 fn pod(name: &str, address: &str) -> serde_json::Value {
     json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": labels::selector("ios")},
         "status": {"phase": "Running", "podIP": address},
     })
 }

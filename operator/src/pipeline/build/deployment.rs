@@ -33,7 +33,8 @@ pub(super) fn build(plan: &Plan) -> Deployment {
     let spec = DeploymentSpec {
         // A rollout that somebody paused by hand would never end.
         paused: Some(false),
-        replicas: Some(plan.replicas),
+        // Without a number KEDA decides.
+        replicas: plan.pods.replicas,
         revision_history_limit: Some(2),
         selector: selector(plan),
         strategy: Some(DeploymentStrategy {

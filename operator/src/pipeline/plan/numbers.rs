@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crds::AnalyticsPipelineSpec;
-use crds::analytics_pipeline::{ProcessorSpec, needed_memory};
+use crds::analytics_pipeline::{Autoscaling, ProcessorSpec, needed_memory};
 use crds::quantities::{parse_bytes, parse_duration};
 use crds::stream_config::BatchConfig;
 
@@ -23,6 +23,8 @@ pub(super) struct Numbers {
     pub(super) ttl: Option<Duration>,
     pub(super) deduplication_window: Option<Duration>,
     pub(super) batch: BatchConfig,
+    /// How long the lag must ask for fewer pods; absent where their number is fixed.
+    pub(super) scale_in_after: Option<Duration>,
 }
 
 /// Reads the numbers.
@@ -50,6 +52,12 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
     let batch = &spec.processor.batch;
     let max_age =
         duration("spec.processor.batch.maxAge", &batch.max_age, Duration::from_millis(10), 5 * MINUTE);
+    let autoscaling = spec.processor.autoscaling.as_ref();
+    let scale_in_after = autoscaling.map(|autoscaling| {
+        let field = "spec.processor.autoscaling.scaleInAfter";
+        duration(field, &autoscaling.scale_in_after, 10 * SECOND, 60 * MINUTE)
+    });
+    faults.extend(autoscaling.and_then(|autoscaling| check_bounds(autoscaling, spec.kafka.partitions)));
     let max_bytes = max_bytes(&spec.processor, &mut faults);
     let max_rows = usize::try_from(batch.max_rows).unwrap_or(0);
     if max_rows == 0 {
@@ -73,7 +81,22 @@ pub(super) fn read(spec: &AnalyticsPipelineSpec) -> Result<Numbers, Vec<Fault>> 
         max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
         max_age_milliseconds: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX),
     };
-    Ok(Numbers { retention, ttl, deduplication_window: window, batch })
+    Ok(Numbers { retention, ttl, deduplication_window: window, batch, scale_in_after })
+}
+
+/// Checks that there is a number of pods within the bounds, and a partition for each.
+fn check_bounds(autoscaling: &Autoscaling, partitions: i32) -> Option<Fault> {
+    let Autoscaling { min, max, target_lag, .. } = autoscaling;
+    let what = if *min < 1 || min > max {
+        format!("`min`: {min} must be at least 1, and at most `max`, {max}")
+    } else if *max > partitions {
+        format!("`max`: {max} is above `spec.kafka.partitions`, {partitions}, so pods would idle; lower it")
+    } else if *target_lag < 1 {
+        format!("`targetLag`: {target_lag} must be at least 1")
+    } else {
+        return None;
+    };
+    Some(Fault::spec(format!("`spec.processor.autoscaling`: {what}")))
 }
 
 /// Reads how large a batch may be, and whether the processor's memory holds it.
