@@ -12,6 +12,8 @@ pub mod demo;
 #[cfg(feature = "proof")]
 pub mod generator;
 #[cfg(feature = "proof")]
+pub mod guarded;
+#[cfg(feature = "proof")]
 pub mod receiver;
 #[cfg(feature = "proof")]
 pub mod trial;

@@ -84,6 +84,11 @@ impl Receiver {
         self.open().requests
     }
 
+    /// Verifies with another secret from now on.
+    pub fn set_secret(&self, secret: &str) {
+        secret.clone_into(&mut self.open().secret);
+    }
+
     /// Answers every request with this, whatever it carries, until told otherwise.
     pub fn trouble(&self, answer: Option<StatusCode>) {
         self.open().trouble = answer;

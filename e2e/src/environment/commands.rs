@@ -33,7 +33,7 @@ pub fn complain(line: impl Display) {
 }
 
 /// Runs the command and returns what it wrote to its standard output.
-pub(super) fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let what = describe(command);
     let output = command
         .stdin(Stdio::null())
@@ -100,7 +100,7 @@ pub(super) fn is_installed(program: &str) -> bool {
 }
 
 /// The path of an installed program.
-pub(super) fn find_program(settings: &Settings, name: &str) -> Result<PathBuf> {
+pub(crate) fn find_program(settings: &Settings, name: &str) -> Result<PathBuf> {
     std::env::split_paths(OsStr::new(&settings.path))
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())

@@ -14,7 +14,7 @@ use kube::api::ListParams;
 use crate::{host, written};
 
 /// Kind and name of every object of ours, with the version of its last write.
-type Versions = BTreeMap<String, String>;
+pub(crate) type Versions = BTreeMap<String, String>;
 
 async fn add<K>(trial: &Trial, versions: &mut Versions) -> Result<()>
 where
@@ -30,7 +30,7 @@ where
     Ok(())
 }
 
-async fn versions(trial: &Trial) -> Result<Versions> {
+pub(crate) async fn versions(trial: &Trial) -> Result<Versions> {
     let mut versions = Versions::new();
     add::<EventSchema>(trial, &mut versions).await?;
     add::<AnalyticsPipeline>(trial, &mut versions).await?;
@@ -46,7 +46,7 @@ async fn versions(trial: &Trial) -> Result<Versions> {
     Ok(versions)
 }
 
-fn restarts(pod: &Pod) -> i32 {
+pub(crate) fn restarts(pod: &Pod) -> i32 {
     let statuses =
         pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
     statuses.iter().map(|status| status.restart_count).sum()
@@ -54,7 +54,7 @@ fn restarts(pod: &Pod) -> i32 {
 
 /// Waits until the operator has looked at everything again: what drifted on the canary's topic is mended twice, each by a
 /// round that looks at every pipeline.
-async fn two_rounds(trial: &Trial) -> Result<()> {
+pub(crate) async fn two_rounds(trial: &Trial) -> Result<()> {
     let topic = trial.topic("canary");
     for _ in 0..2 {
         trial.kafka.set(&topic, "retention.ms", "86400000").await?;
