@@ -16,7 +16,7 @@ use operator::kubernetes::Kubernetes;
 use operator::lease::Candidate;
 use operator::metrics::Metrics;
 use operator::objects::Stores;
-use operator::probe::Probe;
+use operator::probe::{self, Probe};
 use operator::processors::HttpReports;
 use operator::report::{Chain, Reporter};
 use operator::settings::Settings;
@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
         bail!("another TLS provider is installed already");
     }
     if let Some(probe) = Probe::of(std::env::args()) {
-        return probe.ask().await;
+        return probe.ask(probe::PATIENCE).await;
     }
     let settings = Arc::new(Settings::parse());
     telemetry::start(&settings)?;

@@ -47,7 +47,7 @@ spec:
   when: has(event.user)
   destination:
     type: Webhook
-    webhook: {{url: 'http://10.250.0.1:9/', secretRef: {{name: keys-{number:02}, key: webhook}}}}
+    webhook: {{url: 'http://10.250.0.1:9999/', secretRef: {{name: keys-{number:02}, key: webhook}}}}
 "
     );
     let mut objects = parse_manifests(&text)?;

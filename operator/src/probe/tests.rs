@@ -25,14 +25,16 @@ async fn an_operator_is_well_when_it_does_its_work() {
     let url = format!("http://{}/readyz", listener.local_addr().unwrap());
     let readiness = Readiness::default();
     let server = tokio::spawn(http::serve(listener, Metrics::new(), readiness.clone()));
-    let error = probe(&url).ask().await.unwrap_err().to_string();
+    let error = probe(&url).ask(Duration::ZERO).await.unwrap_err().to_string();
     assert!(error.contains("503") && error.contains("not ready"), "{error}");
+    let patient = probe(&url);
+    let asking = tokio::spawn(async move { patient.ask(PATIENCE).await });
     readiness.reached();
-    probe(&url).ask().await.unwrap();
+    asking.await.unwrap().unwrap();
 
     server.abort();
     // The port is free once the server is gone.
     assert!(server.await.unwrap_err().is_cancelled());
-    let error = probe(&url).ask().await.unwrap_err().to_string();
+    let error = probe(&url).ask(Duration::ZERO).await.unwrap_err().to_string();
     assert!(error.contains("nobody answers"), "{error}");
 }
