@@ -106,7 +106,8 @@ spec:
         ensure!(message.contains("169.254.169.254"), "the message names the address: {message}");
 
         // The receiver's network is allowed in this environment.
-        let mended = json!({ "spec": { "destination": { "webhook": { "url": "http://10.250.0.1:9999/" } } } });
+        let mended =
+            json!({ "spec": { "destination": { "webhook": { "url": "http://10.250.0.1:9999/" } } } });
         trial.patch::<ForwardingRule>("inside", mended).await?;
         trial.ready::<ForwardingRule>("inside").await?;
         Ok(())
