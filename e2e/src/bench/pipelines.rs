@@ -280,7 +280,7 @@ fn schema(namespace: &str) -> Value {
         "spec": { "fields": [
             { "name": "n", "type": "Int64", "required": true },
             { "name": "page", "type": "String" },
-            { "name": "country", "type": "LowCardinality" },
+            { "name": "country", "type": "String" },
         ] },
     })
 }
