@@ -122,7 +122,8 @@ fn sum(page: &str, metric: &str) -> f64 {
         let is_it = rest.starts_with(['{', ' ']);
         is_it.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok()).flatten()
     };
-    page.lines().filter_map(value).sum()
+    // A sum of nothing is -0 to Rust.
+    page.lines().filter_map(value).fold(0.0, |sum, value| sum + value)
 }
 
 /// Operators that are installed in the cluster, with the pods that they had.
