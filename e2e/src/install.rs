@@ -138,18 +138,24 @@ pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Valu
         vec!["upgrade", RELEASE, chart, "--install", "--namespace", NAMESPACE, "--create-namespace"];
     // The definitions may stand there already, applied with kubectl from manifests/crds/.
     arguments.extend(["--values", "-", "--wait", "--timeout", "3m", "--take-ownership"]);
-    let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
-    match run(&connections.helm, &arguments, &variables, Some(&values.to_string())).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(anyhow!("{error:#}\n\n{}", cluster.dump(NAMESPACE).await)),
-    }
+    helm(cluster, connections, &arguments, Some(&values.to_string())).await
 }
 
 /// Runs `helm test` on the release.
 pub async fn test(cluster: &Cluster, connections: &Connections) -> Result<()> {
     let arguments = ["test", RELEASE, "--namespace", NAMESPACE, "--timeout", "2m"];
+    helm(cluster, connections, &arguments, None).await
+}
+
+/// Runs helm; what explains a failure goes with it.
+async fn helm(
+    cluster: &Cluster,
+    connections: &Connections,
+    arguments: &[&str],
+    input: Option<&str>,
+) -> Result<()> {
     let variables = [("KUBECONFIG", connections.kubeconfig.as_str())];
-    match run(&connections.helm, &arguments, &variables, None).await {
+    match run(&connections.helm, arguments, &variables, input).await {
         Ok(_) => Ok(()),
         Err(error) => Err(anyhow!("{error:#}\n\n{}", cluster.dump(NAMESPACE).await)),
     }

@@ -60,8 +60,8 @@ async fn main() -> anyhow::Result<()> {
     metrics.lead(true);
     let tenure = candidate.tenure();
     let mut base = context(client.clone(), &settings, &metrics, &tenure)?;
-    let (scopes, stores) =
-        (settings.scopes(), settings.scopes().iter().map(|_| Stores::new()).collect::<Vec<_>>());
+    let scopes = settings.scopes();
+    let stores: Vec<_> = scopes.iter().map(|_| Stores::new()).collect();
     let servers = servers::of_tenants(&tenants, &settings)
         .into_iter()
         .map(|(tenant, servers)| (tenant, fence::servers(servers, &tenure)))

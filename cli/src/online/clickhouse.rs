@@ -12,6 +12,8 @@ use clickhouse::Client;
 use clickhouse::query::Query;
 use crds::stream_config::StreamConfig;
 use jiff::Timestamp;
+use operator::clickhouse::ddl::full_name;
+use operator::clickhouse::table::TableName;
 use processor::record::Position;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,7 +80,7 @@ impl ClickHouse {
     }
 
     fn table(&self) -> String {
-        format!("{}.{}", quoted(&self.database), quoted(&self.name))
+        full_name(&TableName { database: self.database.clone(), table: self.name.clone() })
     }
 
     async fn bytes(&self, query: Query, format: &str) -> Result<Vec<u8>> {
@@ -192,9 +194,4 @@ impl ClickHouse {
 /// Reads an integer; whether one of 64 bits stands in quotes is the server's setting, and who may only read cannot change it.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
-}
-
-/// Quotes an identifier.
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }

@@ -8,6 +8,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use crds::AnalyticsPipeline;
+use e2e::cluster::restarts;
 use e2e::environment::settings::{ADDRESS, Settings};
 use e2e::install::{self, NAMESPACE};
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
@@ -21,7 +22,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::host;
-use crate::operator::{restarts, two_rounds, versions};
+use crate::operator::{two_rounds, versions};
 use crate::written;
 
 const LEASE: &str = "tributary-operator";

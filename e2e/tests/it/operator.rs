@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
+use e2e::cluster::restarts;
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use e2e::wait::{self, Seen};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::ListParams;
 
@@ -44,12 +45,6 @@ pub(crate) async fn versions(trial: &Trial) -> Result<Versions> {
         versions.insert(format!("Pod {}", pod.name_any()), format!("{:?} {}", pod.uid(), restarts(&pod)));
     }
     Ok(versions)
-}
-
-pub(crate) fn restarts(pod: &Pod) -> i32 {
-    let statuses =
-        pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-    statuses.iter().map(|status| status.restart_count).sum()
 }
 
 /// Waits until the operator has looked at everything again: what drifted on the canary's topic is mended twice, each by a

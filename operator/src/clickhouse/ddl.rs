@@ -72,7 +72,8 @@ fn declaration(column: &Column) -> String {
     format!("{} {} COMMENT {}", identifier(&column.name), column.column_type, string(&column.comment))
 }
 
-fn full_name(name: &TableName) -> String {
+/// Returns the whole name of a table, quoted.
+pub fn full_name(name: &TableName) -> String {
     format!("{}.{}", identifier(&name.database), identifier(&name.table))
 }
 
