@@ -32,7 +32,7 @@ spec:
   kafka: {partitions: 3}
   processor:
     autoscaling: {min: 1, max: 3, targetLag: 1000, scaleInAfter: 10s}
-    batch: {maxAge: 200ms}
+    batch: {maxAge: 3s}
 ";
 /// Records of the backlog: more than three pods may have.
 const BACKLOG: i64 = 10_000;
@@ -86,7 +86,7 @@ fn pods_come_with_the_lag_of_a_stream_and_go_with_it() {
         scaled(&trial, "in", 3, 2).await?;
         scaled(&trial, "in", 2, 1).await?;
 
-        // A load of which some always waits.
+        // A load of which some always waits: up to three seconds of it, however fast it is written.
         let tight = json!({ "spec": { "processor": { "autoscaling": { "targetLag": 10 } } } });
         trial.patch::<AnalyticsPipeline>("clicks", tight).await?;
         let load = Load { rate: Some(RATE), ..Load::default() };

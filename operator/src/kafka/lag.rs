@@ -16,9 +16,10 @@ use super::topic::Topic;
 /// Asks for the lag.
 pub(super) fn lag(mut config: ClientConfig, topic: &Topic, group: &str) -> KafkaResult<i64> {
     let consumer: BaseConsumer = config.set("group.id", group).create()?;
+    // Positions first: asked after the ends they have moved on meanwhile, and a load that is hardly kept up with looks like none.
+    let committed = consumer.committed_offsets(partitions(topic, Offset::Invalid)?, TIMEOUT)?;
     // The offset of a question is a time: these two stand for the first and the last record.
     let (first, end) = (ask(&consumer, topic, Offset::Beginning)?, ask(&consumer, topic, Offset::End)?);
-    let committed = consumer.committed_offsets(partitions(topic, Offset::Invalid)?, TIMEOUT)?;
     let offset = |list: &TopicPartitionList, partition: i32| -> KafkaResult<Option<i64>> {
         let Some(element) = list.find_partition(&topic.name, partition) else { return Ok(None) };
         element.error()?;
