@@ -128,7 +128,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// Says, in log and Event, how `Ready` and the number of pods changed; says nothing when they did not.
+    /// Says, in log and Event, how `Ready` and the scaling of pods changed; says nothing when they did not.
     pub async fn tell(
         &self,
         object: &ObjectReference,
@@ -137,12 +137,17 @@ impl Reporter {
         now: Timestamp,
     ) {
         self.tell_ready(object, key, (before, after), now).await;
-        if let Some(scaled) = scaled(before, after) {
-            info!(object = %key, reason = scaled.reason, because = scaled.message, "scaled processors");
-            // Of two Events of one look each has a name of its own.
-            let soon = now + Duration::from_nanos(1);
-            self.publish(key, &self.event(object, scaled, "Normal", soon)).await;
-        }
+        let Some(scaling) = scaling_news(before, after) else { return };
+        let kind = if scaling.status == "True" {
+            info!(object = %key, reason = scaling.reason, because = scaling.message, "scaled processors");
+            "Normal"
+        } else {
+            warn!(object = %key, reason = scaling.reason, because = scaling.message, "processors do not scale");
+            "Warning"
+        };
+        // Of two Events of one look each has a name of its own.
+        let soon = now + Duration::from_nanos(1);
+        self.publish(key, &self.event(object, scaling, kind, soon)).await;
     }
 
     async fn tell_ready(
@@ -216,14 +221,20 @@ impl Reporter {
     }
 }
 
-/// Returns the condition that tells of a change of the number of pods, where it is news.
-fn scaled<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
-    let scaled = find(after, ConditionType::ScalingActive)?;
+/// Returns the condition that tells of a change of the number of pods, or why it does not follow the lag, where that is news
+/// and `Ready` does not tell the same.
+fn scaling_news<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
+    let scaling = find(after, ConditionType::ScalingActive)?;
     let was = find(before, ConditionType::ScalingActive);
+    if scaling.status == "False" {
+        let is_told = find(after, ConditionType::Ready).is_some_and(|ready| ready.reason == scaling.reason);
+        let is_news = was.is_none_or(|was| was.status != scaling.status || was.reason != scaling.reason);
+        return (is_news && !is_told).then_some(scaling);
+    }
     let is_change =
-        [Reason::ScaledOut, Reason::ScaledIn].iter().any(|reason| reason.as_str() == scaled.reason);
-    let is_news = was.is_none_or(|was| was.reason != scaled.reason || was.message != scaled.message);
-    (is_change && is_news).then_some(scaled)
+        [Reason::ScaledOut, Reason::ScaledIn].iter().any(|reason| reason.as_str() == scaling.reason);
+    let is_news = was.is_none_or(|was| was.reason != scaling.reason || was.message != scaling.message);
+    (is_change && is_news).then_some(scaling)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! In: plan or faults, how far the apply came, how the pods stand. Out: the status, and the faults that hold.
 //! `Ready` is all others. A condition that this look did not come to is kept as it was: a topic does not cease to be there
 //! because a schema is missing. A suspended pipeline is Ready with reason `Suspended`: nothing is wrong, nothing is waited for.
+//! A lag that nobody can read is told by `ScalingActive` alone: the pods stay, and events flow.
 
 mod scaling;
 
@@ -42,7 +43,6 @@ pub fn status(
     if let Some(Verdict::Faulty(fault)) = &verdict {
         faults.push(fault.clone());
     }
-    faults.extend(plan.and_then(|plan| plan.pods.fault.clone()));
     let mut conditions = Conditions::new(&before.conditions, pipeline.metadata.generation, now);
     say_topic(&mut conditions, &faults, plan.filter(|plan| applied.has_topics || plan.must_stop_first));
     say_table(&mut conditions, &faults, plan.filter(|_| applied.has_table));

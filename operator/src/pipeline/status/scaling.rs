@@ -37,7 +37,9 @@ pub(super) fn say(
             message.to_owned()
         });
     }
-    conditions.step(KIND, faults, |conditions| match plan.filter(|_| applied.deployment.is_some()) {
+    let unread = plan.and_then(|plan| plan.pods.fault.as_ref());
+    let faults: Vec<Fault> = faults.iter().chain(unread).cloned().collect();
+    conditions.step(KIND, &faults, |conditions| match plan.filter(|_| applied.deployment.is_some()) {
         _ if pipeline.spec.suspend => {
             conditions.say(KIND, Truth::True, Reason::Suspended, "no processor runs, whatever waits");
         }
