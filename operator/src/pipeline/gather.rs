@@ -107,21 +107,14 @@ pub async fn gather(
         Err(_) => Ok(Vec::new()),
     };
     let names = claims::names(pipeline, &standing.clone().unwrap_or_default());
+    let adopts = standing.as_ref().is_ok_and(|standing| pipeline.spec.adopt && standing.allows_adoption);
     // A namespace that nobody allows, or that names another one's topic, learns nothing of what exists.
-    let outside = match &standing {
-        Ok(standing) if claims::is_in_namespace(pipeline, standing) => {
-            outside(ctx, &names, pipeline.spec.adopt && standing.allows_adoption).await
-        }
-        Ok(_) | Err(_) => Outside {
-            topics: Ok(Vec::new()),
-            cluster: None,
-            topic_id: None,
-            table: Ok(None),
-            marks: Ok(Vec::new()),
-        },
-    };
+    let may_look = standing.as_ref().is_ok_and(|standing| claims::is_in_namespace(pipeline, standing));
+    let (outside, connection) = tokio::join!(
+        async { if may_look { outside(ctx, &names, adopts).await } else { Outside::unseen() } },
+        ctx.connection()
+    );
     let Outside { topics, cluster, topic_id, table, marks } = outside;
-    let connection = ctx.connection().await;
     let (children, processors, rules, hash_key) = tokio::try_join!(
         children(ctx, pipeline),
         processors::observe(&ctx.kubernetes, ctx.reports.as_ref(), &namespace, &name),
@@ -161,6 +154,12 @@ struct Outside {
     topic_id: Option<String>,
     table: Result<Option<ActualTable>, Fault>,
     marks: Result<Vec<Mark>, Fault>,
+}
+
+impl Outside {
+    fn unseen() -> Self {
+        Self { topics: Ok(Vec::new()), cluster: None, topic_id: None, table: Ok(None), marks: Ok(Vec::new()) }
+    }
 }
 
 async fn outside(ctx: &Context, names: &Names, adopts: bool) -> Outside {
