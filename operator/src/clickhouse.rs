@@ -15,7 +15,6 @@ mod verdict;
 
 pub mod client;
 pub mod memory;
-mod transport;
 
 use std::error::Error;
 use std::fmt;

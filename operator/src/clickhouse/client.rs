@@ -10,12 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
+use transport::Transport;
 
 use super::ddl::statement;
 use super::engine::{EngineClauses, parse_engine, parse_sorting_key};
 use super::mark::Mark;
 use super::table::{ActualColumn, ActualTable, TableChange, TableName};
-use super::transport::Transport;
 use super::verdict::judge;
 use super::{ClickHouseError, ReadClickHouseConnection, Tables};
 

@@ -16,16 +16,14 @@ use clickhouse::{Client, Compression};
 use crds::columns::Column;
 use crds::stream_config::ClickHouseConfig;
 use tokio::sync::watch;
+use transport::Transport;
 
 use crate::deduplicate::Seen;
 use crate::position::Range;
 use crate::sink::{Newest, Question, Sink, SinkError, Write};
 
 mod answer;
-mod transport;
 pub mod verdict;
-
-use transport::Transport;
 
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);

@@ -3,6 +3,7 @@
 //! In: the certificates of the platform team's own authorities, where it has any. Out: a client that takes a server's certificate
 //! from these and no others; without them, from the public ones. Another authority makes another client, as connections of the
 //! old one were judged by the old authority.
+//! Which authorities are the public ones is said by the features of `clickhouse` that a program chooses.
 //! Not here: user and password, which go with each request.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,21 +27,31 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 #[error(
     "`clickhouse-ca.crt` of the connection Secret must hold certificates of authorities in PEM form, beginning with `-----BEGIN CERTIFICATE-----`{0}"
 )]
-pub(super) struct AuthorityError(String);
+pub struct AuthorityError(String);
 
 /// The client in use, and the authorities that it trusts.
-pub(super) struct Transport {
+pub struct Transport {
     kept: Mutex<(Option<Arc<str>>, Client)>,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Transport {
     /// Makes a transport that trusts public authorities until it is told otherwise.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self { kept: Mutex::new((None, Client::default())) }
     }
 
-    /// Returns the client that trusts these authorities.
-    pub(super) fn client(&self, authorities: Option<&Arc<str>>) -> Result<Client, AuthorityError> {
+    /// Returns the client that trusts these authorities, certificates in PEM form.
+    ///
+    /// # Errors
+    ///
+    /// Fails on what is no certificate, and on a text without any.
+    pub fn client(&self, authorities: Option<&Arc<str>>) -> Result<Client, AuthorityError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.0.as_ref() != authorities {
             let client = authorities.map_or_else(|| Ok(Client::default()), |pem| trusting(pem))?;
