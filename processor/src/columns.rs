@@ -28,7 +28,7 @@ pub(crate) mod envelope {
     pub(crate) const OFFSET: usize = 6;
 }
 
-/// The rows of one batch. May be used again after [`Rows::clear`], which keeps the memory.
+/// The rows of one batch.
 #[derive(Debug)]
 pub struct Rows {
     buffers: Vec<Buffer>,
@@ -65,13 +65,6 @@ impl Rows {
     #[must_use]
     pub fn n_bytes(&self) -> usize {
         self.n_bytes
-    }
-
-    /// Forgets all rows and keeps the memory.
-    pub fn clear(&mut self) {
-        self.buffers.iter_mut().for_each(Buffer::clear);
-        self.n_rows = 0;
-        self.n_bytes = 0;
     }
 
     /// Appends one Native block of all rows.

@@ -25,7 +25,6 @@ const QUIET: [&str; 4] = ["received_at", "_topic", "_partition", "_offset"];
 /// A stream that takes sample events.
 pub(crate) struct Trial {
     line: Line,
-    rows: Rows,
     rules: Vec<(RuleConfig, Selection)>,
     seen: Option<Seen>,
     topic: String,
@@ -52,7 +51,6 @@ impl Trial {
             rules.push((rule.clone(), Selection::new(config, rule, hash_key)?));
         }
         Ok(Self {
-            rows: line.rows(),
             line,
             rules,
             seen: config.deduplication_window_seconds.map(Seen::new),
@@ -82,6 +80,7 @@ impl Trial {
     }
 
     fn outcome(&mut self, record: &Record<'_>) -> String {
+        let mut rows = self.line.rows();
         let accepted = match self.line.accept(record) {
             Ok(Some(accepted)) => accepted,
             Ok(None) => return "\"outcome\":\"filtered\"".to_owned(),
@@ -96,15 +95,14 @@ impl Trial {
                 seen.insert(id, record.timestamp_milliseconds);
             }
         }
-        self.rows.clear();
-        Line::append(&accepted, &mut self.rows);
-        format!("\"outcome\":\"stored\",\"row\":{}", self.row())
+        Line::append(&accepted, &mut rows);
+        format!("\"outcome\":\"stored\",\"row\":{}", self.row(&rows))
     }
 
     /// Reads the row back from the block that ClickHouse would get.
-    fn row(&self) -> String {
+    fn row(&self, rows: &Rows) -> String {
         let mut bytes = Vec::new();
-        self.rows.encode(&mut bytes);
+        rows.encode(&mut bytes);
         let block = Block::read(&bytes);
         let shown = |name: &String| self.all_columns || !QUIET.contains(&name.as_str());
         let columns = block.names.iter().zip(&block.columns).filter(|(name, _)| shown(name));

@@ -1,6 +1,7 @@
 //! Stand: one batch of events through the processor's pure middle, as its reading thread does it.
 //!
 //! In: a [`Workload`] and its events. Out: the batch's Native block in memory that is used again, or letters that are dropped.
+//! A batch begins with rows of its own, as in the flow: what its columns allocate is counted.
 //! [`counted_round`] is what callgrind counts: its name is the switch that callgrind is told.
 //! Not here: Kafka, compression, ClickHouse, and any number.
 
@@ -8,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use processor::batch::{Batch, Entry, Letter, Original};
 use processor::columns::Rows;
 use processor::deduplicate::Seen;
@@ -22,7 +23,6 @@ use crate::workload::{Fate, Feature, Workload};
 /// A line with all that it works on.
 pub(crate) struct Stand {
     line: Line,
-    rows: Option<Rows>,
     block: Vec<u8>,
     seen: Option<Seen>,
     selection: Option<Selection>,
@@ -46,7 +46,6 @@ impl Stand {
         let selection =
             config.rules.first().map(|rule| Selection::new(&config, rule, hash_key)).transpose()?;
         Ok(Self {
-            rows: Some(line.rows()),
             line,
             block: Vec::new(),
             seen: (workload.feature == Feature::Deduplication).then(|| Seen::new(86_400)),
@@ -62,12 +61,10 @@ impl Stand {
     /// When not every event ends as the workload says: then whatever is measured means something else.
     #[inline(never)]
     pub(crate) fn round(&mut self, events: &[String]) -> anyhow::Result<()> {
-        let mut rows = self.rows.take().context("the buffers are here between two rounds")?;
-        rows.clear();
         self.block.clear();
         // Ids of the round before would be duplicates.
         self.seen = self.seen.take().map(|seen| Seen::new(seen.window_seconds().unsigned_abs()));
-        let mut batch = Batch::open(0, rows, self.now);
+        let mut batch = Batch::open(0, self.line.rows(), self.now);
         let mut n_ended = 0;
         for (offset, event) in events.iter().enumerate() {
             let position = Position { partition: 0, offset: offset as i64 };
@@ -79,7 +76,6 @@ impl Stand {
         batch.rows.encode(&mut self.block);
         black_box(&self.block);
         let_go(batch.letters);
-        self.rows = Some(batch.rows);
         if n_ended != events.len() {
             bail!("{n_ended} of {} events end as {:?}", events.len(), self.fate);
         }

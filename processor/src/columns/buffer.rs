@@ -89,15 +89,6 @@ impl Buffer {
         self.n_rows
     }
 
-    /// Forgets all rows and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.store.clear();
-        if let Some(nulls) = &mut self.nulls {
-            nulls.clear();
-        }
-        self.n_rows = 0;
-    }
-
     /// Adds missing values until there are `n_rows` rows.
     #[inline(always)]
     pub(crate) fn pad(&mut self, n_rows: usize) {
@@ -201,17 +192,6 @@ impl Store {
             Self::Text { missing, .. } => missing.len(),
             Self::Dictionary(_) => size_of::<u32>(),
             Self::List { .. } => size_of::<u64>(),
-        }
-    }
-
-    fn clear(&mut self) {
-        match self {
-            Self::Fixed { bytes, .. } | Self::Text { bytes, .. } => bytes.clear(),
-            Self::Dictionary(dictionary) => dictionary.clear(),
-            Self::List { ends, elements } => {
-                ends.clear();
-                elements.clear();
-            }
         }
     }
 

@@ -16,9 +16,7 @@ const FIRST: usize = 16;
 /// Values in pieces.
 #[derive(Debug)]
 pub(crate) struct Chunks<T> {
-    /// Full pieces, and behind them empty ones to be used again.
     full: Vec<Vec<T>>,
-    n_full: usize,
     last: Vec<T>,
 }
 
@@ -27,14 +25,7 @@ impl<T: Copy> Chunks<T> {
 
     /// Starts empty.
     pub(crate) fn new() -> Self {
-        Self { full: Vec::new(), n_full: 0, last: Vec::new() }
-    }
-
-    /// Forgets all values and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.last.clear();
-        self.full.iter_mut().for_each(Vec::clear);
-        self.n_full = 0;
+        Self { full: Vec::new(), last: Vec::new() }
     }
 
     /// Number of values.
@@ -81,17 +72,14 @@ impl<T: Copy> Chunks<T> {
             self.last.reserve_exact(wanted - length);
             return;
         }
-        if self.n_full == self.full.len() {
-            self.full.push(Vec::with_capacity(n_more.max(Self::LENGTH)));
-        }
-        std::mem::swap(&mut self.full[self.n_full], &mut self.last);
-        self.n_full += 1;
+        let next = Vec::with_capacity(n_more.max(Self::LENGTH));
+        self.full.push(std::mem::replace(&mut self.last, next));
     }
 
     /// The last value.
     #[inline]
     pub(crate) fn last(&self) -> Option<T> {
-        self.last.last().or_else(|| self.full.get(self.n_full.checked_sub(1)?)?.last()).copied()
+        self.last.last().or_else(|| self.full.last()?.last()).copied()
     }
 
     /// Calls `visit` for the values of a range, piece by piece.
@@ -159,18 +147,6 @@ mod tests {
         }
         assert_eq!(chunks.joined(0..expected.len() + 5), expected);
         assert_eq!(chunks.get(expected.len()), None);
-    }
-
-    #[test]
-    fn what_is_cleared_is_empty_and_may_be_filled_again() {
-        let (mut chunks, _) = filled();
-        chunks.clear();
-        assert_eq!((chunks.len(), chunks.last(), chunks.get(0)), (0, None, None));
-        let more: Vec<u32> = (0..100_000).collect();
-        chunks.extend(&more);
-        chunks.push(1);
-        assert_eq!(chunks.joined(0..100_000), more);
-        assert_eq!(chunks.last(), Some(1));
     }
 
     #[test]

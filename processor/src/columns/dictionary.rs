@@ -40,23 +40,14 @@ impl Dictionary {
             hasher: DefaultHashBuilder::default(),
             indexes: Chunks::new(),
         };
-        dictionary.clear();
-        dictionary
-    }
-
-    /// Forgets all rows and keys.
-    pub(crate) fn clear(&mut self) {
-        self.keys.clear();
-        self.places.clear();
-        self.table.clear();
-        self.indexes.clear();
         // Key 0 stands for a missing value. An empty string is a value of its own where NULL is one.
-        let hash = self.hasher.hash_one(&b""[..]);
-        if self.nullable {
-            self.add_key(b"");
+        let hash = dictionary.hasher.hash_one(&b""[..]);
+        if nullable {
+            dictionary.add_key(b"");
         } else {
-            self.insert(hash, b"");
+            dictionary.insert(hash, b"");
         }
+        dictionary
     }
 
     /// Adds a row.

@@ -122,29 +122,6 @@ fn a_range_of_rows_is_what_the_whole_block_has_there() {
 }
 
 #[test]
-fn a_cleared_batch_is_as_good_as_a_new_one() {
-    let columns =
-        [("low", ColumnType::LowCardinalityNullable), ("text", ColumnType::Nullable(ScalarType::String))];
-    let mut used = rows(&columns);
-    for word in ["a", "b", ""] {
-        used.column(FIRST).push_text(word.as_bytes());
-        used.column(FIRST + 1).push_text(word.as_bytes());
-        used.end_row(10);
-    }
-    used.clear();
-    assert_eq!((used.n_rows(), used.n_bytes(), used.is_empty()), (0, 0, true));
-    let mut fresh = rows(&columns);
-    for rows in [&mut used, &mut fresh] {
-        rows.column(FIRST).push_text(b"c");
-        rows.end_row(10);
-    }
-    let (mut one, mut two) = (Vec::new(), Vec::new());
-    used.encode(&mut one);
-    fresh.encode(&mut two);
-    assert_eq!(one, two);
-}
-
-#[test]
 fn strings_longer_than_a_length_byte_are_written_whole() {
     let column = Column {
         name: "t".into(),
