@@ -141,6 +141,12 @@ pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Valu
     helm(cluster, connections, &arguments, Some(&values.to_string())).await
 }
 
+/// Uninstalls the release.
+pub async fn uninstall(cluster: &Cluster, connections: &Connections) -> Result<()> {
+    let arguments = ["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "2m"];
+    helm(cluster, connections, &arguments, None).await
+}
+
 /// Runs `helm test` on the release.
 pub async fn test(cluster: &Cluster, connections: &Connections) -> Result<()> {
     let arguments = ["test", RELEASE, "--namespace", NAMESPACE, "--timeout", "2m"];

@@ -107,9 +107,19 @@ async fn begin(cluster: &Cluster, connections: &Connections) -> Result<()> {
         environment.display(),
         connections.kubeconfig
     );
-    let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-    install::install(cluster, connections, &policy).await?;
+    install(cluster, connections).await?;
     sweep::sweep(cluster).await
+}
+
+/// What the platform team of the trials decides.
+#[must_use]
+pub fn policy() -> install::Policy {
+    install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] }
+}
+
+/// Installs the operator as all trials need it.
+pub async fn install(cluster: &Cluster, connections: &Connections) -> Result<()> {
+    install::install(cluster, connections, &policy()).await
 }
 
 impl Trial {

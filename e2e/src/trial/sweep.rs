@@ -39,8 +39,11 @@ pub(super) async fn delete(cluster: &Cluster, namespace: &str) -> Result<()> {
         }
     }
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    namespaces.delete(namespace, &DeleteParams::default()).await?;
-    Ok(())
+    match namespaces.delete(namespace, &DeleteParams::default()).await {
+        // Its trial has deleted it.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        answer => Ok(answer.map(|_| ())?),
+    }
 }
 
 /// Takes away what runs that are over have left, and waits until it is gone.

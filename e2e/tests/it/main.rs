@@ -21,6 +21,7 @@ mod order;
 mod outage;
 mod partitions;
 mod rebalance;
+mod release;
 mod samples;
 mod scaling;
 mod secrets;

@@ -59,7 +59,8 @@ pub(crate) async fn two_rounds(trial: &Trial) -> Result<()> {
     Ok(())
 }
 
-async fn settle(trial: &Trial) -> Result<Versions> {
+/// Makes a stream, a rule and a canary, waits until the operator leaves them alone, and returns how they are then.
+pub(crate) async fn settle(trial: &Trial) -> Result<Versions> {
     let canary = written::CLICKS
         .replace("name: clicks", "name: canary")
         .replace("  processor:", "  suspend: true\n  processor:");
@@ -89,7 +90,8 @@ spec:
     Ok(versions)
 }
 
-async fn compare(trial: &Trial, before: &Versions) -> Result<()> {
+/// Fails when anything of the stream was written since.
+pub(crate) async fn compare(trial: &Trial, before: &Versions) -> Result<()> {
     let mut after = versions(trial).await?;
     after.retain(|object, _| !object.contains("canary"));
     ensure!(*before == after, "written although nothing changed:\nbefore {before:?}\nafter  {after:?}");
