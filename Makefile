@@ -126,8 +126,7 @@ e2e: images ## Runs the end-to-end tests on the real environment.
 
 bench: PURPOSE := bench
 bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look, PART=latency: one section; docs/benchmarks.md has the rest).
-	cargo build --release --package processor
-	cargo build --release --package operator
+	cargo build --release --package operator --bin operator --package processor --bin processor
 	cargo build --release --package e2e --features baselines --bin bench --bin baseline
 	$(WITH_ENVIRONMENT) $(CARGO_TARGET_DIR)/release/bench $(if $(QUICK),--quick) $(if $(PART),--part $(PART))
 

@@ -303,7 +303,7 @@ pub fn parse_manifests(text: &str) -> Result<Vec<Value>> {
 }
 
 /// Runs a program to its end; its error output is the error.
-pub(crate) async fn run(
+pub async fn run(
     program: &str,
     arguments: &[&str],
     variables: &[(&str, &str)],

@@ -11,6 +11,7 @@ mod evolution;
 mod faults;
 mod forwarding;
 mod host;
+mod keda;
 mod kubectl;
 mod leader;
 mod load;

@@ -47,14 +47,19 @@ pub(crate) async fn versions(trial: &Trial) -> Result<Versions> {
     Ok(versions)
 }
 
-/// Waits until the operator has looked at everything again: what drifted on the canary's topic is mended twice, each by a
-/// round that looks at every pipeline.
+/// Waits until the operator has looked at everything again, by what drifts on the canary's topic.
 pub(crate) async fn two_rounds(trial: &Trial) -> Result<()> {
-    let topic = trial.topic("canary");
+    two_rounds_of(trial, "canary").await
+}
+
+/// Waits until the operator has looked at everything again: what drifted on a pipeline's topic is mended twice, each by a
+/// round that looks at every pipeline.
+pub(crate) async fn two_rounds_of(trial: &Trial, pipeline: &str) -> Result<()> {
+    let topic = trial.topic(pipeline);
     for _ in 0..2 {
         trial.kafka.set(&topic, "retention.ms", "86400000").await?;
         let retention = || trial.kafka.setting(&topic, "retention.ms");
-        wait::until_equal("retention.ms of the canary", PATIENCE, "259200000".to_owned(), retention).await?;
+        wait::until_equal("retention.ms", PATIENCE, "259200000".to_owned(), retention).await?;
     }
     Ok(())
 }

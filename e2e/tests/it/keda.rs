@@ -1,0 +1,131 @@
+//! KEDA's own definitions take what the operator writes for KEDA, and what the apiserver makes of it is no drift.
+//!
+//! The definitions come from KEDA's module, pinned by its hash. KEDA itself does not run: nobody reads what is written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use crds::AnalyticsPipeline;
+use e2e::cluster::{read_manifests, run};
+use e2e::environment::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, KAFKA_SASL_PORT};
+use e2e::install;
+use e2e::trial::{self, PATIENCE, Trial, alone_with_namespace};
+use e2e::wait;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::{Value, json};
+
+use crate::operator::two_rounds_of;
+
+const MODULE: &str = "github.com/kedacore/keda/v2@v2.21.0";
+const HASH: &str = "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=";
+const DEFINITIONS: [&str; 2] = ["keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml"];
+const SCALER: &str = "clicks-processor";
+
+/// A stream whose pods follow its lag.
+const STREAM: &str = "
+apiVersion: tributary.dev/v1alpha1
+kind: EventSchema
+metadata: {name: click}
+spec:
+  fields:
+  - {name: n, type: Int64, required: true}
+---
+apiVersion: tributary.dev/v1alpha1
+kind: AnalyticsPipeline
+metadata: {name: clicks}
+spec:
+  schemas: [{name: click}]
+  kafka: {partitions: 3}
+  processor: {autoscaling: {min: 2, max: 3, targetLag: 1000, scaleInAfter: 60s}}
+";
+
+/// Brings the definitions from KEDA's module, and returns where each is.
+async fn fetch() -> Result<Vec<PathBuf>> {
+    let answer = run("go", &["mod", "download", "-json", MODULE], &[], None).await?;
+    let answer: Value = serde_json::from_str(&answer).context("Go's answer is no JSON")?;
+    ensure!(answer["Sum"] == HASH, "the module is another one: {answer}");
+    let folder = Path::new(answer["Dir"].as_str().context("Go names no folder")?).join("config/crd/bases");
+    Ok(DEFINITIONS.iter().map(|name| folder.join(name)).collect())
+}
+
+/// The scaler's object of one of KEDA's kinds, if it is there.
+async fn kedas(trial: &Trial, kind: &str) -> Result<Option<DynamicObject>> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", kind));
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(trial.cluster.client.clone(), &trial.namespace, &resource);
+    Ok(api.get_opt(SCALER).await?)
+}
+
+/// Every object that KEDA would read, without what changes by itself.
+async fn written(trial: &Trial) -> Result<Vec<(Option<String>, Value)>> {
+    let mut objects = Vec::new();
+    for kind in ["ScaledObject", "TriggerAuthentication"] {
+        let object = kedas(trial, kind).await?.with_context(|| format!("there is no {kind}"))?;
+        objects.push((object.metadata.resource_version, object.data["spec"].clone()));
+    }
+    Ok(objects)
+}
+
+async fn no_scaler(trial: &Trial) -> Result<()> {
+    let is_there = async || Ok(kedas(trial, "ScaledObject").await?.is_some());
+    wait::until_equal("existence of the ScaledObject", PATIENCE, false, is_there).await
+}
+
+async fn hand_over_and_take_back(trial: &Trial) -> Result<()> {
+    trial.apply_text(STREAM).await?;
+    let message = trial.reason::<AnalyticsPipeline>("clicks", "ScalingActive", "Succeeded").await?;
+    ensure!(message.contains("KEDA decides on 2 to 3 processor pods"), "{message}");
+    let before = written(trial).await?;
+    let (scaler, secrets) = (&before[0].1, &before[1].1);
+    ensure!(scaler["scaleTargetRef"]["name"] == SCALER && scaler["maxReplicaCount"] == 3, "{scaler}");
+    let trigger = &scaler["triggers"][0];
+    ensure!(trigger["type"] == "kafka", "{scaler}");
+    ensure!(trigger["metadata"]["topic"] == trial.topic("clicks"), "{scaler}");
+    ensure!(trigger["authenticationRef"]["name"] == SCALER, "{scaler}");
+    ensure!(secrets["secretTargetRef"].as_array().is_some_and(|all| all.len() == 2), "{secrets}");
+    two_rounds_of(trial, "clicks").await?;
+    ensure!(written(trial).await? == before, "written again, although nothing changed");
+
+    trial.patch::<AnalyticsPipeline>("clicks", json!({ "spec": { "suspend": true } })).await?;
+    no_scaler(trial).await?;
+    let fixed = json!({ "spec": {
+        "suspend": false, "processor": { "autoscaling": null, "replicas": 1 },
+    } });
+    trial.patch::<AnalyticsPipeline>("clicks", fixed).await?;
+    trial.ready::<AnalyticsPipeline>("clicks").await?;
+    no_scaler(trial).await?;
+    let deployment = trial.api::<Deployment>().get(SCALER).await?;
+    ensure!(deployment.spec.and_then(|spec| spec.replicas) == Some(1), "the number is not the spec's");
+    Ok(())
+}
+
+#[test]
+fn kedas_own_definitions_take_what_is_written_for_it_and_nothing_is_written_twice() {
+    alone_with_namespace("keda", async |trial| {
+        let plain = install::values(&trial.connections, &trial::policy());
+        let mut values = plain.clone();
+        values["kafka"] = json!({
+            "bootstrapServers": format!("{ADDRESS}:{KAFKA_SASL_PORT}"),
+            "properties": { "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
+        });
+        values["connection"]["create"]["kafka"] =
+            json!({ "sasl.username": CLICKHOUSE_USER, "sasl.password": CLICKHOUSE_PASSWORD });
+        let definitions = fetch().await?;
+        let outcome = async {
+            for path in &definitions {
+                trial.apply(&read_manifests(path)?).await?;
+            }
+            install::upgrade(&trial.cluster, &trial.connections, &values).await?;
+            hand_over_and_take_back(&trial).await
+        }
+        .await;
+        for path in definitions {
+            let path = path.to_str().context("the path of a definition is not UTF-8")?.to_owned();
+            trial.cluster.kubectl(&["delete", "--ignore-not-found", "--filename", &path]).await?;
+        }
+        install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
+        outcome
+    });
+}
