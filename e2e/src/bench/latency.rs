@@ -1,11 +1,12 @@
 //! Latency: from the call that hands an event to the producer to the moment at which a query finds its row.
 //!
 //! In: the ground. Out: [`Latencies`]: percentiles in milliseconds for each age of batches and each share of what the machine can do.
-//! What it can do is measured first, with the generator at work on the same cores. The table is looked at every few milliseconds and
-//! only for parts that are new, so that a figure is too large by a look at most, and never too small.
+//! What it can do is measured first, with the generator at work on the same cores. The table is looked at again and again, each time
+//! only at parts that are new, so that a figure is too large by a look at most, and never too small. A look costs ClickHouse some
+//! milliseconds of CPU, so they are few enough that they are not what is measured.
 //! Not here: rejected events, which have no row.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,13 +18,12 @@ use super::contender::{Contender, Task};
 use super::ground::Ground;
 use super::percentile::percentile;
 use super::sending::{Feed, Sending};
-use super::server::DATABASE;
 use super::topic::{Loaded, PARTITIONS};
 use super::workload::Workload;
 use super::workload::generator::{Expected, Fate};
 
 /// Pause between two looks at the table.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(25);
 /// How long a stream may take to show its first row.
 const FIRST: Duration = Duration::from_secs(30);
 /// How long rows may take after the last event.
@@ -186,36 +186,38 @@ async fn watch(
 
 /// The parts of the table that were looked at.
 #[derive(Debug, Default)]
-struct Parts(HashSet<String>);
+struct Parts {
+    /// The number of the last insert in each, and its name; only the newest ones.
+    looked_at: BTreeSet<(u64, String)>,
+}
+
+/// So many inserts behind the newest one nothing new comes any more: there are never more under way.
+const STRAGGLERS: u64 = 100;
 
 impl Parts {
-    /// Looks at the new ones. A part that was merged before it was seen is made up for by the next one of its partition.
+    /// Looks at the new ones, those that were merged among them: an insert may be merged before anybody looks.
     async fn look(&mut self, task: &Task, begun: Instant) -> Result<Vec<Look>> {
         tokio::time::sleep(LOOK).await;
+        let oldest = self.looked_at.last().map_or(0, |(newest, _)| newest.saturating_sub(STRAGGLERS));
+        self.looked_at = self.looked_at.split_off(&(oldest, String::new()));
+        let known: Vec<&str> = self.looked_at.iter().map(|(_, name)| name.as_str()).collect();
         let sql = format!(
-            "SELECT name FROM system.parts WHERE database = '{DATABASE}' AND table = '{}' AND active AND level = 0",
-            task.table.0
-        );
-        let parts = task.clickhouse.rows(&sql).await?;
-        let names = parts.iter().filter_map(|part| part["name"].as_str());
-        let new: Vec<String> = names.filter(|name| !self.0.contains(*name)).map(str::to_owned).collect();
-        if new.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT _partition AS partition, max(_offset) AS offset FROM {} WHERE _part IN ('{}') GROUP BY _partition",
+            "SELECT _part AS part, toUInt64(splitByChar('_', _part)[3]) AS last_insert, _partition AS partition, \
+             max(_offset) AS offset FROM {} WHERE last_insert >= {oldest} AND _part NOT IN ('{}') GROUP BY part, partition",
             task.table,
-            new.join("', '")
+            known.join("','")
         );
         let found = task.clickhouse.rows(&sql).await?;
         let at = begun.elapsed();
-        self.0.extend(new);
         let number = |value: &serde_json::Value| value.as_u64().context("a position is no number");
-        let look = |row: &serde_json::Value| {
+        let mut looks = Vec::new();
+        for row in found {
+            let name = row["part"].as_str().context("a part without a name")?.to_owned();
+            self.looked_at.insert((number(&row["last_insert"])?, name));
             let (partition, offset) = (number(&row["partition"])?, number(&row["offset"])?);
-            Ok(Look { at, partition: usize::try_from(partition)?, offset })
-        };
-        found.iter().map(look).collect()
+            looks.push(Look { at, partition: usize::try_from(partition)?, offset });
+        }
+        Ok(looks)
     }
 }
 

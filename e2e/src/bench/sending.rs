@@ -105,7 +105,7 @@ fn send(kafka: &Kafka, feed: &Feed, enough: &AtomicBool, tell: &mut dyn FnMut(Fa
         producer.poll(Duration::ZERO);
         if let Some(rate) = feed.rate {
             let due = Duration::from_secs_f64(expected.events as f64 / rate as f64);
-            producer.poll(due.saturating_sub(begun.elapsed()));
+            // To poll for less than a millisecond is to spin, on a core that others need.
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
         }
         if enough.load(Ordering::Relaxed) {

@@ -2,12 +2,15 @@
 //!
 //! In: the environment's settings, which say where the program and its library are; a folder. Out: an address, a pid whose CPU is the
 //! benchmark's alone, and a server that may be killed. It goes with the value, and its data with it; its log stays.
+//! The data are in memory: small inserts make and delete many files, and what a file system takes for that (ext4 without a journal
+//! looks through every inode that was freed in the last seconds) is the machine's, and would be most of what an insert costs.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::Pid;
 
 use super::process::{Launch, Process};
@@ -25,7 +28,30 @@ pub struct Server {
     launch: Launch,
     process: Process,
     url: String,
-    data: PathBuf,
+    /// Last, so that it goes when the process has ended.
+    _data: Memory,
+}
+
+/// A folder in memory.
+#[derive(Debug)]
+struct Memory(PathBuf);
+
+impl Memory {
+    fn mount(folder: PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        mount(Some("tmpfs"), &folder, Some("tmpfs"), MsFlags::empty(), None::<&str>)
+            .with_context(|| format!("mounting memory at {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // What cannot be taken away here goes with `make down`.
+        if umount2(&self.0, MntFlags::MNT_DETACH).is_ok() {
+            std::fs::remove_dir(&self.0).unwrap_or_default();
+        }
+    }
 }
 
 impl Server {
@@ -38,10 +64,11 @@ impl Server {
         let address = format!("127.0.0.1:{}", free_port()?);
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let data = folder.join("data");
+        let data = Memory::mount(data)?;
         let path = |path: &Path| path.display().to_string();
         let arguments = [
             ("--listen", address.clone()),
-            ("--data", path(&data)),
+            ("--data", path(&data.0)),
             ("--library", path(&settings.clickhouse_library())),
             ("--user", CLICKHOUSE_USER.to_owned()),
             ("--password", CLICKHOUSE_PASSWORD.to_owned()),
@@ -49,7 +76,7 @@ impl Server {
         let arguments = arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
         let launch = Launch { program, arguments, variables: Vec::new(), log: folder.join("clickhouse.log") };
         let url = format!("http://{address}");
-        let server = Self { process: Process::start(&launch)?, launch, url, data };
+        let server = Self { process: Process::start(&launch)?, launch, url, _data: data };
         server.answers().await?;
         server.clickhouse().execute(&format!("CREATE DATABASE IF NOT EXISTS {DATABASE}")).await?;
         Ok(server)
@@ -118,8 +145,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.process.kill();
-        // What cannot be removed here goes with `make down`.
-        std::fs::remove_dir_all(&self.data).unwrap_or_default();
     }
 }
 
