@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{
@@ -71,17 +73,17 @@ impl Traces {
             .with_http()
             .with_http_client(client)
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(collector.url())
+            .with_endpoint(collector.endpoint.traces())
             .with_timeout(TIMEOUT)
             .build()
             .map_err(TracesError::Exporter)?;
         let lost = Arc::<Lost>::default();
         let queue = BatchConfigBuilder::default().with_max_queue_size(QUEUE).build();
-        let processor =
-            BatchSpanProcessor::builder(Forgiving { exporter, lost: Arc::clone(&lost) }).with_batch_config(queue);
+        let processor = BatchSpanProcessor::builder(Forgiving { exporter, lost: Arc::clone(&lost) })
+            .with_batch_config(queue);
         let provider = SdkTracerProvider::builder()
             .with_span_processor(processor.build())
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(collector.share()))))
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(collector.share.0))))
             .with_resource(resource())
             .build();
         Ok(Self { provider, lost })
@@ -136,7 +138,7 @@ fn client(collector: &Collector) -> Result<reqwest::Client, TracesError> {
         .no_proxy()
         .timeout(TIMEOUT);
     // The certificates of all authorities are some hundred kilobytes, which http has no use for.
-    let builder = if collector.needs_authorities() { builder } else { builder.tls_certs_only([]) };
+    let builder = if collector.endpoint.is_encrypted() { builder } else { builder.tls_certs_only([]) };
     builder.build().map_err(TracesError::Client)
 }
 

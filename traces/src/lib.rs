@@ -18,7 +18,7 @@ use std::fmt::Display;
 
 use tracing::{Instrument as _, Span};
 
-pub use collector::{Collector, CollectorError};
+pub use collector::{Collector, CollectorError, Endpoint, Share};
 pub use exporter::{Traces, TracesError};
 // For `span!`.
 #[doc(hidden)]
@@ -70,15 +70,16 @@ pub fn end(span: &Span, failure: Option<impl Display>) {
 }
 
 /// Does a step within its span, and says how it ended.
-///
-/// # Errors
-/// Those of the step.
-pub async fn within<T, E, R: Display>(
+pub fn within<T, R: Display>(
     span: Span,
-    step: impl Future<Output = Result<T, E>>,
-    reason: impl FnOnce(&E) -> R,
-) -> Result<T, E> {
-    let result = step.instrument(span.clone()).await;
-    end(&span, result.as_ref().err().map(reason));
-    result
+    step: impl Future<Output = T>,
+    failure: impl FnOnce(&T) -> Option<R>,
+) -> impl Future<Output = T> {
+    // On the heap: a step that has steps of its own would else be twice as large with each of them.
+    let step = Box::pin(step.instrument(span.clone()));
+    async move {
+        let result = step.await;
+        end(&span, failure(&result));
+        result
+    }
 }

@@ -18,16 +18,23 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 
-use crate::{Collector, CollectorError};
+use crate::{Collector, CollectorError, Share};
 
 type Taken = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
 
 /// A collector that keeps what it is sent.
 pub struct Receiver {
-    runtime: Runtime,
+    handle: Handle,
+    /// Taken out when it ends.
+    runtime: Option<Runtime>,
     address: SocketAddr,
     taken: Taken,
+    /// While there is but one subscriber, `tracing` asks only the thread that comes to a span first whether anybody wants it, and goes
+    /// by that in all of them; tests run in several, each with a subscriber of its own or none.
+    _second: Dispatch,
 }
 
 impl Receiver {
@@ -38,24 +45,31 @@ impl Receiver {
     pub fn start() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let taken = Taken::default();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&taken));
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { runtime, address, taken })
+        runtime.spawn(async move { axum::serve(TcpListener::from_std(listener)?, router).await });
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+            address,
+            taken,
+            _second: Dispatch::new(NoSubscriber::new()),
+        })
     }
 
     /// Returns what leads a process here, with all of its spans.
     ///
     /// # Errors
-    /// Never.
-    pub fn collector(&self) -> Result<Option<Collector>, CollectorError> {
-        Collector::parse(&format!("http://{}", self.address), "1")
+    /// Never: an address of this machine can be used.
+    pub fn collector(&self) -> Result<Collector, CollectorError> {
+        Ok(Collector { endpoint: format!("http://{}", self.address).parse()?, share: Share(1.0) })
     }
 
     /// Returns a runtime for the requests of the process.
     pub fn runtime(&self) -> &Handle {
-        self.runtime.handle()
+        &self.handle
     }
 
     /// Returns the spans: a line each with its attributes in order, below the one that it is a part of.
@@ -78,7 +92,17 @@ impl Receiver {
     pub fn resource(&self) -> BTreeMap<String, String> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let resources = taken.iter().flat_map(|request| &request.resource_spans);
-        resources.filter_map(|spans| spans.resource.as_ref()).flat_map(|it| attributes(&it.attributes)).collect()
+        resources
+            .filter_map(|spans| spans.resource.as_ref())
+            .flat_map(|it| attributes(&it.attributes))
+            .collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // A test that is a task itself may not wait for the tasks of others.
+        self.runtime.take().map(Runtime::shutdown_background);
     }
 }
 

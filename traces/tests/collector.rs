@@ -2,11 +2,11 @@
 
 use std::io;
 
+use traces::receiver::Receiver;
+use traces::{Collector, LEFT_OUT_OF_LOGS, Traces, end, span};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, registry};
-use traces::receiver::Receiver;
-use traces::{Collector, LEFT_OUT_OF_LOGS, Traces, end, span};
 
 /// Does some work: a step, a step of it that fails, and what belongs only into the log.
 fn work() {
@@ -21,6 +21,11 @@ fn work() {
     end(&whole, None::<&str>);
 }
 
+fn collector_at(listener: &std::net::TcpListener) -> Collector {
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    Collector { endpoint: endpoint.parse().unwrap(), share: "1".parse().unwrap() }
+}
+
 const TREE: &str = "\
 whole name=a outcome=done
   part outcome=failed reason=KafkaUnreachable
@@ -32,7 +37,7 @@ fn spans_arrive_whatever_the_filter_of_the_log_lets_through_and_nothing_else_doe
     rustls::crypto::ring::default_provider().install_default().ok();
     for filter in ["off", "error", "trace"] {
         let receiver = Receiver::start().unwrap();
-        let traces = Traces::begin(&receiver.collector().unwrap().unwrap(), receiver.runtime()).unwrap();
+        let traces = Traces::begin(&receiver.collector().unwrap(), receiver.runtime()).unwrap();
         let filter = EnvFilter::new(format!("{filter},{LEFT_OUT_OF_LOGS}"));
         let lines = tracing_subscriber::fmt::layer().with_writer(io::sink).with_filter(filter);
         with_default(registry().with(lines).with(traces.layer()), work);
@@ -54,9 +59,8 @@ fn without_a_collector_no_span_is_made() {
 fn a_collector_that_is_away_costs_its_spans_and_nothing_else() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", away.local_addr().unwrap());
+    let collector = collector_at(&away);
     drop(away);
-    let collector = Collector::parse(&address, "1").unwrap().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let traces = Traces::begin(&collector, runtime.handle()).unwrap();
     with_default(registry().with(traces.layer()), work);
@@ -68,7 +72,7 @@ fn a_collector_that_is_away_costs_its_spans_and_nothing_else() {
 fn a_collector_that_never_answers_does_not_hold_up_the_end_of_the_process() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let collector = Collector::parse(&format!("http://{}", silent.local_addr().unwrap()), "1").unwrap().unwrap();
+    let collector = collector_at(&silent);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let traces = Traces::begin(&collector, runtime.handle()).unwrap();
     let subscriber = registry().with(traces.layer());
@@ -81,8 +85,7 @@ fn a_collector_that_never_answers_does_not_hold_up_the_end_of_the_process() {
 fn only_the_share_that_is_asked_for_is_sent() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let receiver = Receiver::start().unwrap();
-    let [(_, endpoint), ..] = receiver.collector().unwrap().unwrap().variables();
-    let none = Collector::parse(&endpoint, "0").unwrap().unwrap();
+    let none = Collector { share: "0".parse().unwrap(), ..receiver.collector().unwrap() };
     let traces = Traces::begin(&none, receiver.runtime()).unwrap();
     with_default(registry().with(traces.layer()), work);
     drop(traces);
