@@ -77,6 +77,7 @@ reconcile kind=AnalyticsPipeline name=ios namespace=shop outcome=done ready=fals
     change table action=create table `shop.ios` outcome=done
     change topic action=create topic `shop.ios` outcome=done
     change topic action=create topic `shop.ios.dead-letters` outcome=done
+    change table action=change the mark of table `shop.ios` outcome=done
     write object kind=ServiceAccount name=ios-processor namespace=shop outcome=done verb=patch
     write object kind=Secret name=ios-processor namespace=shop outcome=done verb=patch
     write object kind=ConfigMap name=ios-processor namespace=shop outcome=done verb=patch
