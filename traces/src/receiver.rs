@@ -102,7 +102,9 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         // A test that is a task itself may not wait for the tasks of others.
-        self.runtime.take().map(Runtime::shutdown_background);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

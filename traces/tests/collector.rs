@@ -1,6 +1,8 @@
 //! Spans on their way to a collector: what arrives, what does not, and that nothing waits for it.
 
+use std::error::Error;
 use std::io;
+use std::net::TcpListener;
 
 use traces::receiver::Receiver;
 use traces::{Collector, LEFT_OUT_OF_LOGS, Traces, end, span};
@@ -21,9 +23,9 @@ fn work() {
     end(&whole, None::<&str>);
 }
 
-fn collector_at(listener: &std::net::TcpListener) -> Collector {
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    Collector { endpoint: endpoint.parse().unwrap(), share: "1".parse().unwrap() }
+fn collector_at(listener: &TcpListener) -> Result<Collector, Box<dyn Error>> {
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    Ok(Collector { endpoint: endpoint.parse()?, share: "1".parse()? })
 }
 
 const TREE: &str = "\
@@ -58,8 +60,8 @@ fn without_a_collector_no_span_is_made() {
 #[test]
 fn a_collector_that_is_away_costs_its_spans_and_nothing_else() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let collector = collector_at(&away);
+    let away = TcpListener::bind("127.0.0.1:0").unwrap();
+    let collector = collector_at(&away).unwrap();
     drop(away);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let traces = Traces::begin(&collector, runtime.handle()).unwrap();
@@ -71,8 +73,8 @@ fn a_collector_that_is_away_costs_its_spans_and_nothing_else() {
 #[test]
 fn a_collector_that_never_answers_does_not_hold_up_the_end_of_the_process() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let collector = collector_at(&silent);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let collector = collector_at(&silent).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let traces = Traces::begin(&collector, runtime.handle()).unwrap();
     let subscriber = registry().with(traces.layer());
