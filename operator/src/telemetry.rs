@@ -6,7 +6,7 @@
 
 use tokio::runtime::Handle;
 use traces::{LEFT_OUT_OF_LOGS, Traces};
-use tracing::Subscriber;
+use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, registry};
@@ -42,11 +42,9 @@ pub fn start(settings: &Settings, runtime: &Handle) -> Result<Option<Traces>, Te
     Ok(traces)
 }
 
-/// Returns the subscriber of the log and, where they are sent, of the spans.
-pub fn subscriber(
-    settings: &Settings,
-    traces: Option<&Traces>,
-) -> Result<impl Subscriber + Send + Sync + use<>, TelemetryError> {
+/// Returns the subscriber of the log and, where they are sent, of the spans. Where not, the log's filter is that of everything, so that
+/// a span costs nothing.
+pub fn subscriber(settings: &Settings, traces: Option<&Traces>) -> Result<Dispatch, TelemetryError> {
     let filter = EnvFilter::try_new(directives(&settings.log))
         .map_err(|source| TelemetryError::ReadFilter { filter: settings.log.clone(), source })?;
     let lines = fmt::layer();
@@ -56,7 +54,10 @@ pub fn subscriber(
         }
         LogFormat::Text => lines.boxed(),
     };
-    Ok(registry().with(lines.with_filter(filter)).with(traces.map(Traces::layer)))
+    Ok(match traces {
+        None => registry().with(lines).with(filter).into(),
+        Some(traces) => registry().with(lines.with_filter(filter)).with(traces.layer()).into(),
+    })
 }
 
 /// Kafka that is away is told once, in a condition; librdkafka would tell it hundreds of times a minute.

@@ -5,7 +5,7 @@
 //! Not here: which happening deserves which level; nothing about a single event stands above DEBUG, and no event has a span.
 
 use traces::{LEFT_OUT_OF_LOGS, Traces};
-use tracing::Subscriber;
+use tracing::Dispatch;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -24,12 +24,13 @@ pub fn begin(filter: &str, traces: Option<&Traces>) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// Returns the subscriber of the log and, where they are sent, of the spans.
-pub(crate) fn subscriber(
-    filter: &str,
-    traces: Option<&Traces>,
-) -> Result<impl Subscriber + Send + Sync + use<>, ParseError> {
+/// Returns the subscriber of the log and, where they are sent, of the spans. Where not, the log's filter is that of everything, so that
+/// a span costs nothing.
+pub(crate) fn subscriber(filter: &str, traces: Option<&Traces>) -> Result<Dispatch, ParseError> {
     let filter = EnvFilter::builder().parse(format!("{filter},{LEFT_OUT_OF_LOGS}"))?;
-    let lines = fmt::layer().json().flatten_event(true).with_target(true).with_filter(filter);
-    Ok(registry().with(lines).with(traces.map(Traces::layer)))
+    let lines = fmt::layer().json().flatten_event(true).with_target(true);
+    Ok(match traces {
+        None => registry().with(lines).with(filter).into(),
+        Some(traces) => registry().with(lines.with_filter(filter)).with(traces.layer()).into(),
+    })
 }

@@ -24,10 +24,10 @@ pub use exporter::{Traces, TracesError};
 #[doc(hidden)]
 pub use tracing;
 
-/// Target of every span that is sent.
-pub const TARGET: &str = "traces";
+/// Target of every span that is sent; that of no line of a log begins so.
+pub const TARGET: &str = "tributary_spans";
 /// What the filter of a log needs to leave these spans out.
-pub const LEFT_OUT_OF_LOGS: &str = "traces=off";
+pub const LEFT_OUT_OF_LOGS: &str = "tributary_spans=off";
 
 /// Begins a step that is sent to the collector; its fields must be no secret and no value of an event.
 #[macro_export]

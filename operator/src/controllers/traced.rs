@@ -3,7 +3,7 @@
 use serde_json::json;
 use traces::Traces;
 use traces::receiver::Receiver;
-use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::dispatcher::{DefaultGuard, set_default, with_default};
 
 use super::*;
 use crate::kafka::KafkaError;
@@ -34,7 +34,7 @@ impl Traced {
         let traces = Traces::begin(&receiver.collector().unwrap(), receiver.runtime()).unwrap();
         let settings = Settings { log: "error".into(), ..settings() };
         let subscriber = crate::telemetry::subscriber(&settings, Some(&traces)).unwrap();
-        Self { receiver, traces, _subscriber: set_default(subscriber) }
+        Self { receiver, traces, _subscriber: set_default(&subscriber) }
     }
 
     /// Ends the process, and returns what the collector has heard.
@@ -129,6 +129,14 @@ reconcile kind=AnalyticsPipeline name=ios namespace=shop outcome=failed reason=C
     write object kind=AnalyticsPipeline name=ios namespace=shop outcome=failed reason=Conflict verb=patch
 "
     );
+}
+
+#[test]
+fn without_a_collector_nothing_is_traced_however_much_the_log_says() {
+    let settings = Settings { log: "trace".into(), ..settings() };
+    assert_eq!(settings.collector(), None);
+    let subscriber = crate::telemetry::subscriber(&settings, None).unwrap();
+    with_default(&subscriber, || assert!(traces::span!("reconcile").is_disabled()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use traces::receiver::Receiver;
 use traces::{Collector, Traces};
-use tracing::subscriber::with_default;
+use tracing::dispatcher::with_default;
 
 use super::*;
 
@@ -10,7 +10,7 @@ use super::*;
 fn traced(collector: &Collector, runtime: &tokio::runtime::Handle, work: impl FnOnce()) -> u64 {
     rustls::crypto::ring::default_provider().install_default().ok();
     let traces = Traces::begin(collector, runtime).unwrap();
-    with_default(crate::telemetry::subscriber("error", Some(&traces)).unwrap(), work);
+    with_default(&crate::telemetry::subscriber("error", Some(&traces)).unwrap(), work);
     traces.flush();
     traces.n_lost()
 }
@@ -79,6 +79,12 @@ batch bytes=0 deduplicated=0 filtered=2 first_offset=0 last_offset=1 outcome=don
   acknowledge outcome=done
 "
     );
+}
+
+#[test]
+fn without_a_collector_nothing_is_traced_however_much_the_log_says() {
+    let subscriber = crate::telemetry::subscriber("trace", None).unwrap();
+    with_default(&subscriber, || assert!(traces::span!("batch").is_disabled()));
 }
 
 #[test]
