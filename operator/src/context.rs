@@ -1,7 +1,8 @@
 //! Context: all that a controller reaches outside itself: apiserver, Kafka, ClickHouse, processors, clock.
 //!
 //! In: settings and gateways, made once in `main.rs`. Out: one value that every reconcile gets.
-//! Reads of Kafka and ClickHouse go through here, so that a failure becomes the same [`Fault`] everywhere.
+//! Kafka and ClickHouse are read and changed through here, so that a failure becomes the same [`Fault`] everywhere, and each change
+//! is a span.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use crds::conditions::ConditionType;
 use jiff::Timestamp;
 
 use crate::clickhouse::mark::Mark;
-use crate::clickhouse::table::{ActualTable, TableName};
+use crate::clickhouse::table::{ActualTable, TableChange, TableName};
 use crate::clickhouse::{ClickHouseError, Tables};
 use crate::connection;
 use crate::fault::{Cure, Fault};
-use crate::kafka::topic::Topic;
+use crate::kafka::topic::{Topic, TopicChange};
 use crate::kafka::{KafkaError, Topics};
 use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
@@ -97,6 +98,23 @@ impl Context {
     /// Reads the marks of all tables, whosever they are.
     pub async fn marks(&self) -> Result<Vec<Mark>, Fault> {
         self.tables.marks().await.map_err(|error| clickhouse_fault(&error))
+    }
+
+    /// Changes a topic.
+    pub async fn change_topic(&self, change: &TopicChange) -> Result<(), Fault> {
+        let span = traces::span!("change topic", action = change.action());
+        let failure = |changed: &Result<_, KafkaError>| changed.as_ref().err().map(KafkaError::reason);
+        let changed = traces::within(span, self.topics.apply(change), failure).await;
+        changed.map_err(|error| kafka_fault(&error))
+    }
+
+    /// Changes a table.
+    pub async fn change_table(&self, change: &TableChange) -> Result<(), Fault> {
+        let span = traces::span!("change table", action = change.action());
+        let failure =
+            |changed: &Result<_, ClickHouseError>| changed.as_ref().err().map(ClickHouseError::reason);
+        let changed = traces::within(span, self.tables.apply(change), failure).await;
+        changed.map_err(|error| clickhouse_fault(&error))
     }
 
     /// Reads the files of the connection folder.

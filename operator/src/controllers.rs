@@ -257,10 +257,17 @@ async fn look_once<K: Child>(
 ) -> Result<Action, ApplyError> {
     let started = Instant::now();
     let key = key_of(guard);
-    let look = match &guard.0 {
-        Ok(object) => reconcile(ctx, object).await?,
-        Err(invalid) => unreadable::reconcile(ctx, &key, guard, invalid).await?,
+    let Key { kind, namespace, name } = &key;
+    let span = traces::span!("reconcile", kind, namespace, name, ready = tracing::field::Empty);
+    let looking = async {
+        match &guard.0 {
+            Ok(object) => reconcile(ctx, object).await,
+            Err(invalid) => unreadable::reconcile(ctx, &key, guard, invalid).await,
+        }
     };
+    let looked = traces::within(span.clone(), looking, |it| it.as_ref().err().map(ApplyError::reason)).await;
+    let look = looked?;
+    span.record("ready", look.is_ready).record("reason", look.reason.as_str());
     if look.pace == Pace::OnChange {
         ctx.metrics.forget(&key);
     } else {
@@ -310,3 +317,5 @@ async fn drain<K, E>(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traced;

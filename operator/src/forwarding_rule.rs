@@ -28,8 +28,12 @@ pub async fn reconcile(ctx: &Context, rule: &ForwardingRule) -> Result<Look, App
     let namespace = rule.namespace().unwrap_or_default();
     let standing = tenants::standing(ctx, &namespace).await?; // (reads the namespace, where there are tenants)
     let ctx = &ctx.of(&standing);
-    let gathered = gather::gather(ctx, rule, &standing).await?; // (reads Secret and Kafka)
-    let processors = gather::processors(ctx, rule).await?; // (reads the pods)
+    let gathering = async {
+        let gathered = gather::gather(ctx, rule, &standing).await?; // (reads Secret and Kafka)
+        Ok((gathered, gather::processors(ctx, rule).await?)) // (reads the pods)
+    };
+    let failure = |it: &Result<_, ApplyError>| it.as_ref().err().map(ApplyError::reason);
+    let (gathered, processors) = traces::within(traces::span!("gather"), gathering, failure).await?;
     let checked = check::check(rule, &gathered, &ctx.settings.egress()); // (pure)
     let now = (ctx.clock)();
     let outcome = status::status(rule, &gathered, checked, &processors, now); // (pure)

@@ -12,6 +12,7 @@ mod replicas;
 
 use std::fmt::Debug;
 
+use crds::conditions::Reason;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, PropagationPolicy};
@@ -124,6 +125,19 @@ impl ApplyError {
         matches!(self.code(), Some(400 | 422))
     }
 
+    /// Returns why, in one word: the apiserver's own where it has answered.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Foreign { .. } => Reason::ResourceConflict.to_string(),
+            Self::Leftover { .. } => Reason::DependencyNotReady.to_string(),
+            Self::Outdated { .. } => "Conflict".into(),
+            Self::Read { .. } | Self::Write { .. } | Self::Encode { .. } => {
+                let reason = self.status().map(|status| status.reason.clone());
+                reason.filter(|it| !it.is_empty()).unwrap_or_else(|| Reason::InternalError.to_string())
+            }
+        }
+    }
+
     fn code(&self) -> Option<u16> {
         self.status().map(|status| status.code)
     }
@@ -213,10 +227,8 @@ impl Kubernetes {
         tree["apiVersion"] = json!(K::api_version(&()));
         tree["kind"] = json!(kind);
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let applied = Api::<K>::namespaced(self.client.clone(), &namespace)
-            .patch(&name, &parameters, &Patch::Apply(&tree))
-            .await
-            .map_err(|source| write_error(&kind, &name, source))?;
+        let (api, patch) = (Api::<K>::namespaced(self.client.clone(), &namespace), Patch::Apply(&tree));
+        let applied = write::<K, _>("patch", wanted.meta(), api.patch(&name, &parameters, &patch)).await?;
         self.wrote::<K>(&name);
         Ok(applied)
     }
@@ -240,10 +252,10 @@ impl Kubernetes {
             ..DeleteParams::default()
         };
         let api = Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
-        match api.delete(&name, &parameters).await {
+        match write::<K, _>("delete", object.meta(), api.delete(&name, &parameters)).await {
             Ok(_) => self.wrote::<K>(&name),
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(source) => return Err(write_error(&K::kind(&()), &name, source)),
+            Err(error) if error.is_unknown() => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -259,13 +271,12 @@ impl Kubernetes {
 
     /// Changes fields of an object that has not changed since it was read.
     async fn merge<K: Child>(&self, object: &K, mut patch: Value) -> Result<(), ApplyError> {
-        let (kind, name) = (K::kind(&()), object.name_any());
+        let name = object.name_any();
         patch["metadata"]["resourceVersion"] = json!(object.resource_version());
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-        Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
-            .patch(&name, &parameters, &Patch::Merge(&patch))
-            .await
-            .map_err(|source| write_error(&kind, &name, source))?;
+        let api = Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let patch = Patch::Merge(&patch);
+        write::<K, _>("patch", object.meta(), api.patch(&name, &parameters, &patch)).await?;
         self.wrote::<K>(&name);
         Ok(())
     }
@@ -276,24 +287,19 @@ impl Kubernetes {
         metadata: &kube::api::ObjectMeta,
         status: &S,
     ) -> Result<(), ApplyError> {
-        let kind = K::kind(&());
         let (name, namespace) = (metadata.name.clone().unwrap_or_default(), metadata.namespace.as_deref());
         let patch = json!({
             "apiVersion": K::api_version(&()),
-            "kind": kind,
+            "kind": K::kind(&()),
             "metadata": {"name": name, "resourceVersion": metadata.resource_version},
             "status": status,
         });
         let parameters = PatchParams::apply(STATUS_MANAGER).force();
         // The answer is not read as its kind: the status of an unreadable object is written in the same way.
-        Api::<DynamicObject>::namespaced_with(
-            self.client.clone(),
-            namespace.unwrap_or_default(),
-            &ApiResource::erase::<K>(&()),
-        )
-        .patch_status(&name, &parameters, &Patch::Apply(&patch))
-        .await
-        .map_err(|source| write_error(&kind, &name, source))?;
+        let (resource, patch) = (ApiResource::erase::<K>(&()), Patch::Apply(&patch));
+        let namespace = namespace.unwrap_or_default();
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
+        write::<K, _>("patch", metadata, api.patch_status(&name, &parameters, &patch)).await?;
         self.wrote::<K>(&name);
         Ok(())
     }
@@ -312,10 +318,8 @@ impl Kubernetes {
 
     /// Creates an object that nobody changes later.
     pub async fn create<K: Child>(&self, object: &K) -> Result<(), ApplyError> {
-        Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
-            .create(&PostParams::default(), object)
-            .await
-            .map_err(|source| write_error(&K::kind(&()), &object.name_any(), source))?;
+        let api = Api::<K>::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        write::<K, _>("create", object.meta(), api.create(&PostParams::default(), object)).await?;
         Ok(())
     }
 
@@ -352,8 +356,22 @@ fn read_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
     ApplyError::Read { kind: kind.into(), name: name.into(), source: Box::new(source) }
 }
 
-fn write_error(kind: &str, name: &str, source: kube::Error) -> ApplyError {
-    ApplyError::Write { kind: kind.into(), name: name.into(), source: Box::new(source) }
+/// Makes one write, within a span of its own.
+async fn write<K: Child, T>(
+    verb: &'static str,
+    object: &ObjectMeta,
+    write: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ApplyError> {
+    let (kind, name) = (K::kind(&()), object.name.as_deref().unwrap_or_default());
+    let span = traces::span!("write object", verb, kind = %kind, namespace = object.namespace, name);
+    let written = async {
+        write.await.map_err(|source| ApplyError::Write {
+            kind: kind.to_string(),
+            name: name.to_owned(),
+            source: Box::new(source),
+        })
+    };
+    traces::within(span, written, |written| written.as_ref().err().map(ApplyError::reason)).await
 }
 
 /// Kinds as metric labels: a closed list.

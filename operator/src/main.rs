@@ -43,7 +43,8 @@ async fn main() -> anyhow::Result<()> {
         return probe.ask(probe::PATIENCE).await;
     }
     let settings = Arc::new(Settings::parse());
-    telemetry::start(&settings)?;
+    // Dropped last: what waits is sent before the process ends.
+    let _traces = telemetry::start(&settings, &tokio::runtime::Handle::current())?;
     let tenants = Tenants::read(settings.tenants_file.as_deref())?;
     let (metrics, readiness, stop) = (Metrics::new(), Readiness::default(), CancellationToken::new());
     let client =

@@ -24,9 +24,10 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::controllers::{Look, Pace};
-use crate::fault::Fault;
+use crate::fault::{Fault, gravest};
 use crate::kubernetes::ApplyError;
 use crate::objects::Key;
+use crate::settings::Settings;
 use crate::status::{Conditions, Standing};
 use crate::tenants::{self, gather as tenancy};
 use cleanup::Cleanup;
@@ -47,11 +48,13 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     if pipeline.metadata.deletion_timestamp.is_some() {
         return end(ctx, pipeline, standing).await;
     }
-    let gathered = gather::gather(ctx, pipeline, standing).await?; // (reads everything)
-    let planned = plan::plan(pipeline, &gathered, &ctx.settings); // (pure)
+    let gathering = gather::gather(ctx, pipeline, standing); // (reads everything)
+    let gathered = traces::within(traces::span!("gather"), gathering, not_gathered).await?;
+    let planned = planned(pipeline, &gathered, &ctx.settings); // (pure)
     let (plan, mut applied) = match planned {
         Ok(plan) => {
-            let applied = apply::apply(ctx, pipeline, &plan, &gathered).await?; // (writes)
+            let applying = apply::apply(ctx, pipeline, &plan, &gathered); // (writes)
+            let applied = traces::within(traces::span!("apply"), applying, not_applied).await?;
             (Some(plan), applied)
         }
         Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
@@ -68,6 +71,39 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     let pace = Pace::of_faults(&outcome.faults);
     let by_lag = plan.is_some_and(|plan| plan.pods.decision.is_some());
     Ok(Look::new(&outcome.status.conditions, if by_lag { pace.by_lag() } else { pace }))
+}
+
+/// Makes the plan within a span.
+fn planned(
+    pipeline: &AnalyticsPipeline,
+    gathered: &gather::Gathered,
+    settings: &Settings,
+) -> Result<plan::Plan, Vec<Fault>> {
+    let span = traces::span!("plan");
+    let planned = span.in_scope(|| plan::plan(pipeline, gathered, settings));
+    let faults = planned.as_ref().err();
+    traces::end(&span, faults.and_then(|faults| gravest(faults)).map(|fault| fault.reason));
+    planned
+}
+
+/// Returns why not all could be read.
+fn not_gathered(gathered: &Result<gather::Gathered, ApplyError>) -> Option<String> {
+    match gathered {
+        Ok(gathered) => [gathered.topics.as_ref().err(), gathered.table.as_ref().err()]
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|fault| fault.reason.to_string()),
+        Err(error) => Some(error.reason()),
+    }
+}
+
+/// Returns why not all could be brought to what must be.
+fn not_applied(applied: &Result<apply::Applied, ApplyError>) -> Option<String> {
+    match applied {
+        Ok(applied) => gravest(&applied.faults).map(|fault| fault.reason.to_string()),
+        Err(error) => Some(error.reason()),
+    }
 }
 
 /// Keeps what the next decision on the number of pods needs, once this one is carried out.

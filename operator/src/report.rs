@@ -123,9 +123,12 @@ impl Reporter {
         if before == after || !self.is_due(key, before, after, now) {
             return Ok(());
         }
-        self.kubernetes.write_status::<K, S>(object.meta(), after).await?;
-        self.tell(&object.object_ref(&()), key, (before.conditions(), after.conditions()), now).await;
-        Ok(())
+        let telling = async {
+            self.kubernetes.write_status::<K, S>(object.meta(), after).await?;
+            self.tell(&object.object_ref(&()), key, (before.conditions(), after.conditions()), now).await;
+            Ok(())
+        };
+        traces::within(traces::span!("report"), telling, |it| it.as_ref().err().map(ApplyError::reason)).await
     }
 
     /// Says, in log and Event, how `Ready` and the scaling of pods changed; says nothing when they did not.

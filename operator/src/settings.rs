@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use crds::quantities::parse_duration;
 use crds::stream_config::EgressConfig;
+use traces::{Collector, Endpoint, Share};
 
 use crate::pipeline::build::pod_monitor::PodMonitors;
 
@@ -96,6 +97,12 @@ pub struct Settings {
     /// Filter of the log lines, as `tracing` reads it.
     #[arg(long, env = "TRIBUTARY_LOG", default_value = "info")]
     pub log: String,
+    /// OTLP receiver (HTTP) of an OpenTelemetry collector, for what operator and processors trace; absent: nothing is traced.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub traces_endpoint: Option<Endpoint>,
+    /// Share of the operator's looks and of the processors' batches that are traced, from 0 to 1.
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value = "1")]
+    pub traces_share: Share,
     /// How long the Lease holds without being renewed.
     #[arg(long, env = "TRIBUTARY_LEASE_DURATION", default_value = "15s", value_parser = duration)]
     pub lease_duration: Duration,
@@ -130,6 +137,12 @@ impl Settings {
             labels: self.pod_monitor_labels.iter().cloned().collect(),
             interval: self.pod_monitor_interval.as_secs(),
         })
+    }
+
+    /// Returns where spans go, the operator's and the processors'.
+    pub fn collector(&self) -> Option<Collector> {
+        let endpoint = self.traces_endpoint.clone()?;
+        Some(Collector { endpoint, share: self.traces_share })
     }
 
     /// Returns what forwarding may reach beyond public `https` addresses.

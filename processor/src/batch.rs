@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use crds::rejection::RejectionReason;
+use tracing::Span;
 
 use crate::columns::Rows;
 use crate::position::Range;
@@ -183,6 +184,8 @@ pub struct Batch {
     pub received: Option<(i64, i64)>,
     /// Set when an intent names the range: an earlier owner of the partition may have written it.
     pub repetition: Option<Repetition>,
+    /// What is traced of it: nothing, unless the flow says otherwise.
+    pub span: Span,
     letter_bytes: usize,
     opened: Instant,
 }
@@ -198,6 +201,7 @@ impl Batch {
             times: None,
             received: None,
             repetition: None,
+            span: Span::none(),
             letter_bytes: 0,
             opened: now,
         }

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crds::conditions::Reason;
+use tracing::Span;
 
 use crate::batch::Batch;
 use crate::position::Range;
@@ -122,7 +123,7 @@ pub async fn deliver<S: Sink, D: DeadLetters, O: Originals>(job: &mut Job, sinks
     let result = match tried {
         Ok(()) => {
             job.plan = Plan::Letters;
-            sinks.dead_letters.deliver(&mut job.batch.letters).await.map_err(Stop::Fault)
+            send_letters(&mut job.batch, &sinks.dead_letters).await.map_err(Stop::Fault)
         }
         Err(stop) => Err(stop),
     };
@@ -131,6 +132,15 @@ pub async fn deliver<S: Sink, D: DeadLetters, O: Originals>(job: &mut Job, sinks
         Err(Stop::Fault(error)) => End::Failed(error),
         Err(Stop::Short(end)) => end,
     }
+}
+
+async fn send_letters<D: DeadLetters>(batch: &mut Batch, dead_letters: &D) -> Result<(), SinkError> {
+    let span = match batch.letters.len() {
+        0 => Span::none(),
+        n_letters => traces::span!(parent: &batch.span, "dead letters", letters = n_letters),
+    };
+    let sent = dead_letters.deliver(&mut batch.letters);
+    traces::within(span, sent, |sent| sent.as_ref().err().map(|error| error.reason)).await
 }
 
 async fn whole<S: Sink>(job: &mut Job, sink: &S) -> Result<(), Stop> {
@@ -162,7 +172,9 @@ async fn write<S: Sink>(job: &mut Job, sink: &S, token: &str, part: Rows<usize>)
     if begun.saturating_duration_since(job.confirmed) >= VALID_FOR {
         return Err(Stop::Short(End::Expired));
     }
-    let written = sink.write(Write { token, rows: &job.batch.rows, part }).await;
+    let span = traces::span!(parent: &job.batch.span, "insert", rows = part.len());
+    let write = sink.write(Write { token, rows: &job.batch.rows, part });
+    let written = traces::within(span, write, |it| it.as_ref().err().map(|error| error.reason)).await;
     job.inserting += tokio::time::Instant::now().into_std().saturating_duration_since(begun);
     if let Err(error) = &written
         && error.verdict == Verdict::Retry
@@ -174,6 +186,15 @@ async fn write<S: Sink>(job: &mut Job, sink: &S, token: &str, part: Rows<usize>)
 
 /// Looks for rows of the range that the table lacks, and plans to write them.
 async fn verify<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(), Stop> {
+    let span = traces::span!(parent: &job.batch.span, "verify");
+    let failure = |verified: &Result<(), Stop>| match verified {
+        Err(Stop::Fault(error)) => Some(error.reason),
+        Err(Stop::Short(_)) | Ok(()) => None,
+    };
+    traces::within(span, look_for_rows(job, sink, refused), failure).await
+}
+
+async fn look_for_rows<S: Sink>(job: &mut Job, sink: &S, refused: &[usize]) -> Result<(), Stop> {
     let reconcile = job.batch.repetition.is_some_and(|repetition| repetition.reconcile);
     let times = times(job);
     let mut present = sink.stored(question(job, job.batch.range, times)).await?;

@@ -43,6 +43,7 @@ mod intake;
 mod partition;
 mod reading;
 mod run;
+mod traced;
 pub mod writer;
 mod writing;
 

@@ -18,6 +18,7 @@ use processor::{http, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use traces::Traces;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,16 +26,23 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let run = || -> anyhow::Result<()> {
         let settings = Settings::read()?;
-        telemetry::begin(&settings.log).context("`TRIBUTARY_LOG` is no filter")?;
         // Several libraries bring a TLS of their own choice; they must agree before the first of them is asked.
-        if rustls::crypto::ring::default_provider().install_default().is_err() {
-            tracing::debug!("a TLS provider was installed already");
-        }
+        let is_first = rustls::crypto::ring::default_provider().install_default().is_ok();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .context("no runtime")?;
+        let begun = settings.collector.as_ref().map(|it| Traces::begin(it, runtime.handle())).transpose();
+        // Dropped before the runtime: what waits is sent before the process ends.
+        let (traces, failure) = begun.map_or_else(|error| (None, Some(error)), |traces| (traces, None));
+        telemetry::begin(&settings.log, traces.as_ref()).context("`TRIBUTARY_LOG` is no filter")?;
+        if let Some(error) = failure {
+            tracing::warn!(error = format!("{:#}", anyhow::Error::from(error)), "nothing is traced");
+        }
+        if !is_first {
+            tracing::debug!("a TLS provider was installed already");
+        }
         runtime.block_on(processor(settings))
     };
     match run() {

@@ -1,6 +1,6 @@
 //! Settings: the environment and the files of a processor, read here and nowhere else.
 //!
-//! In: `TRIBUTARY_LOG`, `TRIBUTARY_LISTEN`, `TRIBUTARY_CONFIG_ROOT`, and the files below that root. Out: [`Settings`], and secrets that
+//! In: `TRIBUTARY_LOG`, `TRIBUTARY_LISTEN`, `TRIBUTARY_CONFIG_ROOT`, the variables of OpenTelemetry, and the files below that root. Out: [`Settings`], and secrets that
 //! are read again when their files change.
 //! Not here: use of any of it.
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 use crds::stream_config::{STREAM_CONFIG_VERSION, StreamConfig, paths};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use traces::{Collector, CollectorError};
 
 use crate::sink::clickhouse::Credentials;
 
@@ -51,6 +52,9 @@ pub enum SettingsError {
     /// `TRIBUTARY_LISTEN` is no address.
     #[error("`TRIBUTARY_LISTEN` must be an address and a port, for example 0.0.0.0:8080")]
     Listen(#[source] std::net::AddrParseError),
+    /// The collector of OpenTelemetry cannot be used.
+    #[error("failed to understand the variables of OpenTelemetry")]
+    Collector(#[source] CollectorError),
 }
 
 /// What a process is told once.
@@ -59,6 +63,8 @@ pub struct Settings {
     pub log: String,
     /// Where the pages are served.
     pub listen: SocketAddr,
+    /// Where spans go, if anywhere.
+    pub collector: Option<Collector>,
     /// The stream.
     pub config: StreamConfig,
     /// The key of hashed fields.
@@ -102,6 +108,7 @@ impl Settings {
         Ok(Self {
             log: variable("TRIBUTARY_LOG").unwrap_or_else(|| "info".to_owned()),
             listen: listen.parse().map_err(SettingsError::Listen)?,
+            collector: Collector::read(variable).map_err(SettingsError::Collector)?,
             config,
             hash_key,
             files,

@@ -122,7 +122,7 @@ impl Topics for AdminTopics {
     }
 
     async fn apply(&self, change: &TopicChange) -> Result<(), KafkaError> {
-        let action = action(change);
+        let action = change.action();
         let clients = self.clients(&action)?;
         let outcome = match change {
             TopicChange::Create(topic) => clients.create(&action, topic).await,
@@ -142,17 +142,6 @@ fn config(connection: &KafkaConnection) -> ClientConfig {
     }
     config.set("bootstrap.servers", &connection.bootstrap).set("client.id", "tributary-operator");
     config
-}
-
-fn action(change: &TopicChange) -> String {
-    let verb = match change {
-        TopicChange::Create(_) => "create topic",
-        TopicChange::AddPartitions { .. } => "add partitions to topic",
-        TopicChange::AlterConfig { .. } => "change settings of topic",
-        TopicChange::Delete { .. } => "delete topic",
-        TopicChange::DeleteGroups { .. } => "delete consumer groups of",
-    };
-    format!("{verb} `{}`", change.subject())
 }
 
 impl Clients {

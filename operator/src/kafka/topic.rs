@@ -116,6 +116,18 @@ impl TopicChange {
             Self::DeleteGroups { group } => group,
         }
     }
+
+    /// Returns what the change does, in words for messages: `create topic `shop.ios``.
+    pub fn action(&self) -> String {
+        let verb = match self {
+            Self::Create(_) => "create topic",
+            Self::AddPartitions { .. } => "add partitions to topic",
+            Self::AlterConfig { .. } => "change settings of topic",
+            Self::Delete { .. } => "delete topic",
+            Self::DeleteGroups { .. } => "delete consumer groups of",
+        };
+        format!("{verb} `{}`", self.subject())
+    }
 }
 
 /// Compares topics by name; the changes stand in the order of the wanted topics.

@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
-use super::{ApplyError, FIELD_MANAGER, Kubernetes, write_error};
+use super::{ApplyError, FIELD_MANAGER, Kubernetes, write};
 
 /// Field manager that keeps the number of pods while it goes over to KEDA.
 const REPLICAS_MANAGER: &str = "tributary-replicas";
@@ -25,18 +25,18 @@ impl Kubernetes {
         if !owns_replicas(deployment) {
             return Ok(());
         }
-        let (kind, name) = (Deployment::kind(&()), deployment.name_any());
+        let name = deployment.name_any();
         let tree = json!({
             "apiVersion": Deployment::api_version(&()),
-            "kind": kind,
+            "kind": Deployment::kind(&()),
             "metadata": {"name": name, "uid": deployment.uid()},
             "spec": {"replicas": deployment.spec.replicas.unwrap_or(1).max(least)},
         });
         // A field that nobody applies any more falls back to its default, so somebody else must have it first.
-        Api::<Deployment>::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default())
-            .patch(&name, &PatchParams::apply(REPLICAS_MANAGER).force(), &Patch::Apply(&tree))
-            .await
-            .map_err(|source| write_error(&kind, &name, source))?;
+        let api =
+            Api::<Deployment>::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let (parameters, patch) = (PatchParams::apply(REPLICAS_MANAGER).force(), Patch::Apply(&tree));
+        write::<Deployment, _>("patch", &deployment.metadata, api.patch(&name, &parameters, &patch)).await?;
         self.wrote::<Deployment>(&name);
         Ok(())
     }

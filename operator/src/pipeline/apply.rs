@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use crate::clickhouse::diff::diff as table_diff;
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{ActualTable, TableChange};
-use crate::context::{Context, clickhouse_fault, kafka_fault};
+use crate::context::{Context, kafka_fault};
 use crate::fault::{Cure, Fault};
 use crate::kafka::topic::{Topic, TopicChange, diff as topic_diff};
 use crate::kubernetes::{ApplyError, Child};
@@ -95,8 +95,8 @@ pub async fn apply(
     }
     applied.has_table = true;
     for change in &changes.topics {
-        if let Err(error) = ctx.topics.apply(change).await {
-            applied.faults.push(kafka_fault(&error));
+        if let Err(fault) = ctx.change_topic(change).await {
+            applied.faults.push(fault);
             return Ok(applied);
         }
         info!(?change, "changed topic");
@@ -153,7 +153,7 @@ async fn learn_topic(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> Res
 
 async fn apply_table(ctx: &Context, plan: &Plan, changes: &[TableChange]) -> Result<(), Fault> {
     for change in changes {
-        ctx.tables.apply(change).await.map_err(|error| clickhouse_fault(&error))?;
+        ctx.change_table(change).await?;
         info!(change = change.action(), "changed table");
     }
     // Somebody else may have made a table of that name since it was looked for; then it is not ours.

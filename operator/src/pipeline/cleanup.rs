@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::TableChange;
-use crate::context::{Context, clickhouse_fault, kafka_fault};
+use crate::context::Context;
 use crate::fault::{Cure, Fault};
 use crate::kafka::topic::TopicChange;
 use crate::kubernetes::{ApplyError, labels};
@@ -124,13 +124,13 @@ async fn remove_data(ctx: &Context, pipeline: &AnalyticsPipeline, standing: &Sta
         let group = TopicChange::DeleteGroups { group: claims::group(pipeline) };
         let topics = [topic, dead_letter_topic].map(|name| TopicChange::Delete { name });
         for change in std::iter::once(group).chain(topics) {
-            ctx.topics.apply(&change).await.map_err(|error| kafka_fault(&error))?;
+            ctx.change_topic(&change).await?;
             info!(?change, "deleted with the pipeline");
         }
     }
     if mark.is_some() {
         let change = TableChange::DropTable { table };
-        ctx.tables.apply(&change).await.map_err(|error| clickhouse_fault(&error))?;
+        ctx.change_table(&change).await?;
         info!(change = change.action(), "deleted with the pipeline");
     }
     Ok(())

@@ -23,6 +23,7 @@ use crds::stream_config::{
     ClickHouseConfig, KafkaConfig, STREAM_CONFIG_VERSION, StreamConfig, StreamIdentity,
 };
 use kube::ResourceExt;
+use traces::Collector;
 
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::Table;
@@ -71,6 +72,8 @@ pub struct Plan {
     pub image_pull_secrets: Vec<String>,
     /// How processors are watched, where each pipeline has a PodMonitor of its own.
     pub pod_monitors: Option<PodMonitors>,
+    /// Where the pods send their spans, where they are traced.
+    pub collector: Option<Collector>,
     /// What a pod asks for and may use.
     pub resources: ProcessorResources,
     /// Where the key of `privacy: Hash` stands.
@@ -139,6 +142,7 @@ pub fn plan(
         image_pull_policy: settings.processor_image_pull_policy.clone(),
         image_pull_secrets: settings.processor_image_pull_secrets.clone(),
         pod_monitors: settings.pod_monitors(),
+        collector: settings.collector(),
         resources: spec.processor.resources.clone(),
         hash_key: spec.privacy.as_ref().map(|privacy| privacy.hash_key.clone()),
         rule_secrets: rules

@@ -60,3 +60,15 @@ fn durations_have_a_unit_and_a_floor() {
     assert!(parse(&["--resync", "5"]).is_err());
     assert!(parse(&["--resync", "10ms"]).is_err());
 }
+
+#[test]
+fn nothing_is_traced_unless_a_collector_is_named() {
+    assert_eq!(parse(&[]).unwrap().collector(), None);
+    assert_eq!(parse(&["--traces-share", "0.5"]).unwrap().collector(), None);
+    let settings = parse(&["--traces-endpoint", "http://collector:4318", "--traces-share", "0.5"]).unwrap();
+    let collector = settings.collector().unwrap();
+    assert_eq!(collector.variables()[0].1, "http://collector:4318");
+    for wrong in [["--traces-endpoint", "collector:4318"], ["--traces-share", "2"]] {
+        assert!(parse(&wrong).is_err(), "{wrong:?}");
+    }
+}

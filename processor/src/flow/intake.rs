@@ -14,10 +14,11 @@ use crds::rejection::RejectionReason;
 use crds::schema::problems::Problems;
 use crds::stream_config::StreamConfig;
 
-use crate::batch::{Batch, Entry, Letter, Limits, Original};
+use crate::batch::{Entry, Letter, Limits, Original};
 use crate::columns::Rows;
 use crate::deduplicate::{Seen, is_made_from_position};
 use crate::flow::partition::Partition;
+use crate::flow::traced;
 use crate::line::Line;
 use crate::record::Rejected;
 use crate::source::{Change, Message, Reader};
@@ -133,7 +134,7 @@ impl Intake {
             Some(batch) => batch,
             None => {
                 let rows = self.taker.line.rows();
-                partition.filling.insert(Batch::open(position.offset, rows, self.now))
+                partition.filling.insert(traced::open(position.partition, position.offset, rows, self.now))
             }
         };
         let entry = match rejected {

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use tracing::Span;
+
+use super::traced;
 use crate::batch::{Batch, Original, Repetition};
 use crate::columns::Rows;
 use crate::deduplicate::Seen;
@@ -88,6 +91,8 @@ pub(super) struct Partition {
     pub(super) flight: Option<Flight>,
     /// Offset to be committed: everything below is settled, and the group does not know yet.
     pub(super) settled: Option<i64>,
+    /// Spans of what is settled and not acknowledged, where batches are traced.
+    pub(super) unacknowledged: Vec<Span>,
     pub(super) replay: Option<Replay>,
     pub(super) caution: Caution,
     pub(super) seen: Option<Seen>,
@@ -121,6 +126,7 @@ impl Partition {
             closed: VecDeque::new(),
             flight: None,
             settled: None,
+            unacknowledged: Vec::new(),
             replay: None,
             caution: Caution::default(),
             seen: None,
@@ -195,7 +201,8 @@ impl Partition {
     /// Closes the range that an intent names, exactly, whatever is still there of its records.
     pub(super) fn close_replay(&mut self, empty: Rows, now: Instant) {
         let Some(replay) = self.replay.take() else { return };
-        let mut batch = self.filling.take().unwrap_or_else(|| Batch::open(replay.range.first, empty, now));
+        let open = || traced::open(self.number, replay.range.first, empty, now);
+        let mut batch = self.filling.take().unwrap_or_else(open);
         batch.range = replay.range;
         batch.repetition = Some(replay.repetition);
         self.closed.push_back(batch);
@@ -260,6 +267,7 @@ impl Partition {
         }
         if self.settled.is_some_and(|settled| offset >= settled) {
             self.settled = None;
+            self.unacknowledged.clear();
         }
         self.standing = Standing { offset, mark };
     }

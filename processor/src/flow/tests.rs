@@ -28,6 +28,7 @@ mod failures;
 mod forgotten;
 mod histories;
 mod poison;
+mod traced;
 mod work;
 
 /// What a trap panics with to end the process rather than the record.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use tracing::Span;
+
 use super::partition::{Flight, FlightState, Partition, Start};
 use super::writer::{Report, Writer};
-use super::{AWAY_AT_ONCE, AWAY_AT_ONCE_UNDER_LOAD, COMMIT_AGAIN_AFTER, Flow, FlowError, chain};
+use super::{AWAY_AT_ONCE, AWAY_AT_ONCE_UNDER_LOAD, COMMIT_AGAIN_AFTER, Flow, FlowError, chain, traced};
 use crate::batch::Batch;
 use crate::deduplicate::Seen;
 use crate::deliver::{End, Job, Parts, Plan};
@@ -83,7 +85,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
 
     fn done(&mut self, job: Job) {
         let Job { partition: number, batch, inserting, .. } = job;
-        let Batch { range, rows, tally, .. } = batch;
+        traced::settled(&batch);
+        let Batch { range, rows, tally, span, .. } = batch;
         tracing::debug!(partition = number, %range, n_rows = rows.n_rows(), "settled");
         self.metrics.settled(&tally, Some((rows.n_bytes(), inserting)));
         self.health.settled(&tally);
@@ -91,6 +94,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         if let Some(partition) = self.intake.partition(number) {
             partition.flight = None;
             partition.settled = Some(range.next());
+            partition.keep_open(span);
         }
     }
 
@@ -187,7 +191,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             }
         }
         let intents = jobs.iter().filter_map(|job| self.intent_of(job)).collect();
-        let is_committed = self.commit(intents, now);
+        let is_committed = self.commit_within(intents, traced::intents(&jobs), now);
         for mut job in jobs {
             let Some(partition) = self.intake.partition(job.partition) else { continue };
             job.confirmed = now;
@@ -225,7 +229,9 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 let Some(batch) = partition.closed.pop_front() else { break };
                 self.metrics.settled(&batch.tally, None);
                 self.health.settled(&batch.tally);
+                traced::settled(&batch);
                 partition.settled = Some(batch.range.next());
+                partition.keep_open(batch.span);
             }
         }
     }
@@ -247,6 +253,11 @@ impl<S: Source, W: Writer> Flow<S, W> {
 
     /// Commits, and remembers what the group holds now. Returns whether it is certain.
     pub(super) fn commit(&mut self, wanted: Vec<(i32, i64, Mark)>, now: Instant) -> bool {
+        self.commit_within(wanted, Vec::new(), now)
+    }
+
+    /// Commits as a part of these steps, and of the batches that it acknowledges.
+    fn commit_within(&mut self, wanted: Vec<(i32, i64, Mark)>, mut steps: Vec<Span>, now: Instant) -> bool {
         if wanted.is_empty() {
             return true;
         }
@@ -258,7 +269,13 @@ impl<S: Source, W: Writer> Flow<S, W> {
                 metadata: mark.to_string(),
             })
             .collect();
-        if let Err(error) = self.source.commit(&commits) {
+        for (number, offset, _) in &wanted {
+            steps.extend(self.intake.partition(*number).iter().flat_map(|it| it.acknowledging(*offset)));
+        }
+        let committed = self.source.commit(&commits);
+        traced::committed(&steps, &committed);
+        drop(steps);
+        if let Err(error) = committed {
             self.commit_after = Some(now + COMMIT_AGAIN_AFTER);
             self.source_failed(error);
             return false;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use crds::stream_config::VARIABLES;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
-    TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
+    ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -26,6 +26,8 @@ use crate::processors::PORT;
 
 /// User and group of the processor; nobody's.
 const NOBODY: i64 = 65_532;
+/// Variable with the pod's own name.
+const POD: &str = "TRIBUTARY_POD";
 /// How long a pod may take to write what it holds and to commit, seconds.
 const GRACE_PERIOD: i64 = 30;
 
@@ -110,7 +112,7 @@ fn container(plan: &Plan) -> Container {
         // The image's own, whatever somebody wrote there.
         command: Some(Vec::new()),
         args: Some(Vec::new()),
-        env: Some(variables()),
+        env: Some(variables(plan)),
         image: Some(plan.image.clone()),
         image_pull_policy: Some(plan.image_pull_policy.clone()),
         liveness_probe: Some(probe("/livez", 10)),
@@ -140,13 +142,30 @@ fn container(plan: &Plan) -> Container {
     }
 }
 
-fn variables() -> Vec<EnvVar> {
-    let variable = |(name, value): (&str, &str)| EnvVar {
-        name: name.into(),
-        value: Some(value.into()),
-        ..EnvVar::default()
-    };
-    VARIABLES.map(variable).to_vec()
+fn variables(plan: &Plan) -> Vec<EnvVar> {
+    let mut variables = VARIABLES.map(|(name, value)| variable(name, value)).to_vec();
+    if let Some(collector) = &plan.collector {
+        let field =
+            ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };
+        variables.push(EnvVar {
+            name: POD.into(),
+            value_from: Some(EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() }),
+            ..EnvVar::default()
+        });
+        variables.push(variable("OTEL_SERVICE_NAME", "tributary-processor"));
+        // The kubelet puts the pod's name in, as its variable stands before this one.
+        let attributes = format!(
+            "k8s.namespace.name={},k8s.pod.name=$({POD}),tributary.pipeline={}",
+            plan.namespace, plan.name
+        );
+        variables.push(variable("OTEL_RESOURCE_ATTRIBUTES", &attributes));
+        variables.extend(collector.variables().iter().map(|(name, value)| variable(name, value)));
+    }
+    variables
+}
+
+fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value.into()), ..EnvVar::default() }
 }
 
 fn probe(path: &str, period: i32) -> Probe {
