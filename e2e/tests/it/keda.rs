@@ -97,7 +97,7 @@ async fn hand_over_and_take_back(trial: &Trial) -> Result<()> {
     trial.ready::<AnalyticsPipeline>("clicks").await?;
     no_scaler(trial).await?;
     let deployment = trial.api::<Deployment>().get(SCALER).await?;
-    ensure!(deployment.spec.and_then(|spec| spec.replicas) == Some(1), "the number is not the spec's");
+    ensure!(deployment.spec.replicas == Some(1), "the number is not the spec's");
     Ok(())
 }
 
