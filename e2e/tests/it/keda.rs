@@ -16,7 +16,7 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::operator::two_rounds_of;
+use crate::operator::{knows_no_user, two_rounds_of};
 
 const MODULE: &str = "github.com/kedacore/keda/v2@v2.21.0";
 const HASH: &str = "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=";
@@ -126,6 +126,7 @@ fn kedas_own_definitions_take_what_is_written_for_it_and_nothing_is_written_twic
             trial.cluster.kubectl(&["delete", "--ignore-not-found", "--filename", &path]).await?;
         }
         install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
-        outcome
+        outcome?;
+        knows_no_user(&trial).await
     });
 }

@@ -64,6 +64,16 @@ pub(crate) async fn two_rounds_of(trial: &Trial, pipeline: &str) -> Result<()> {
     Ok(())
 }
 
+/// Waits until the operator has no user of Kafka any more: a Secret that was changed back travels to its folder by the kubelet's
+/// clock, and a trial that begins before would see its streams' Secrets change.
+pub(crate) async fn knows_no_user(trial: &Trial) -> Result<()> {
+    let names_user = async || {
+        let copy = trial.api::<Secret>().get("clicks-processor").await?.data.unwrap_or_default();
+        Ok(copy.keys().any(|key| key.starts_with("kafka.")))
+    };
+    wait::until_equal("a user of Kafka in the processors' Secret", PATIENCE, false, names_user).await
+}
+
 /// Makes a stream, a rule and a canary, waits until the operator leaves them alone, and returns how they are then.
 pub(crate) async fn settle(trial: &Trial) -> Result<Versions> {
     let canary = written::CLICKS

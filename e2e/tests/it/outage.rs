@@ -9,6 +9,7 @@ use e2e::install;
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use serde_json::json;
 
+use crate::operator::knows_no_user;
 use crate::{host, written};
 
 async fn settle(trial: &Trial) -> Result<()> {
@@ -79,6 +80,7 @@ fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
         .await;
         install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
         outcome?;
+        knows_no_user(&trial).await?;
         trial.ready::<AnalyticsPipeline>("clicks").await?;
         Ok(())
     });
