@@ -92,9 +92,10 @@ pub enum KafkaError {
         #[source]
         source: Cause,
     },
-    /// Kafka refuses user or password.
+    /// Kafka refuses user or password, or a certificate is refused.
     #[error(
-        "failed to {action}: Kafka refuses user or password; check `kafka.sasl.username` and `kafka.sasl.password` of the operator's connection Secret"
+        "failed to {action}: Kafka refuses user or password, or a certificate is refused; check `kafka.sasl.username`, `kafka.sasl.password` and \
+         the `kafka.ssl.` files of the operator's connection Secret"
     )]
     AuthFailed {
         /// What was tried.

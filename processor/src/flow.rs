@@ -34,6 +34,7 @@ use crate::metrics::{Metrics, Step};
 use crate::report::Health;
 use crate::retry::Jitter;
 use crate::source::{Source, SourceError};
+use crate::sparing::Sparing;
 
 mod assignment;
 mod beat;
@@ -56,6 +57,8 @@ const AWAY_AT_ONCE: usize = 8;
 const AWAY_AT_ONCE_UNDER_LOAD: usize = 2;
 /// How often the ends of partitions are asked for.
 const LAG_EVERY: Duration = Duration::from_secs(5);
+/// The group waits no longer for a member that does not poll (`max.poll.interval.ms`).
+const LONGEST_REBALANCE: Duration = Duration::from_secs(120);
 const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// What a flow must know of its stream.
@@ -103,6 +106,9 @@ pub struct Flow<S, W> {
     lag_at: Instant,
     lag_next: usize,
     untaken_since: Option<Instant>,
+    /// Since when the group refuses what is committed, because it hands partitions out anew.
+    rebalance_since: Option<Instant>,
+    said: Sparing,
     n_reports: u64,
     broken: Option<FlowError>,
 }
@@ -144,6 +150,8 @@ impl<S: Source, W: Writer> Flow<S, W> {
             lag_at: now,
             lag_next: 0,
             untaken_since: None,
+            rebalance_since: None,
+            said: Sparing::default(),
             n_reports: 0,
             broken: None,
         })
@@ -175,8 +183,26 @@ impl<S: Source, W: Writer> Flow<S, W> {
     }
 
     /// Notes that the source failed; a fatal failure ends the flow.
-    fn source_failed(&mut self, error: SourceError) {
-        tracing::warn!(error = chain(&error), reason = %error.reason, "the source failed");
+    fn source_failed(&mut self, mut error: SourceError) {
+        let said = self.said.say(&chain(&error), self.intake.now);
+        if error.rebalance {
+            // Longer than any rebalance: our place in the group may be gone without a word.
+            let since = *self.rebalance_since.get_or_insert(self.intake.now);
+            error.fatal |= self.intake.now.saturating_duration_since(since) >= LONGEST_REBALANCE;
+        }
+        if error.rebalance && !error.fatal {
+            if let Some(n_left_out) = said {
+                tracing::info!(
+                    error = chain(&error),
+                    n_left_out,
+                    "the group hands partitions out anew; whoever has the partition then commits"
+                );
+            }
+            return;
+        }
+        if let Some(n_left_out) = said {
+            tracing::warn!(error = chain(&error), reason = %error.reason, n_left_out, "the source failed");
+        }
         self.metrics.retry(Step::Source, error.reason);
         self.health.source_failed(error.reason, chain(&error), self.intake.now);
         if error.fatal {
@@ -196,9 +222,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
         match self.source.ends(number) {
             Ok(ends) => {
                 self.health.source_works();
-                if let Some(partition) = self.intake.partition(number) {
-                    partition.measured(ends.high);
-                }
+                self.pass_marks(number, ends.high);
             }
             Err(error) => {
                 // The question waits for an answer; it must not be what this thread spends its time with.
@@ -210,6 +234,25 @@ impl<S: Source, W: Writer> Flow<S, W> {
             self.intake.all().map(|partition| (partition.number, partition.lag())).collect();
         self.metrics.lags(&lags, self.intake.n_bytes());
         self.health.lags(&lags);
+    }
+
+    /// Learns how far a partition reaches. Where nothing is left to read before that but marks of transactions, they are acknowledged too,
+    /// or the group would seem to be behind until the next record comes.
+    fn pass_marks(&mut self, number: i32, high: i64) {
+        let is_draining = self.intake.is_draining;
+        let Some(partition) = self.intake.partition(number) else { return };
+        partition.measured(high);
+        if is_draining || !partition.is_read_to_end() || high <= partition.standing.offset {
+            return;
+        }
+        match self.source.reached(number) {
+            Ok(reached) => {
+                if let Some((partition, reached)) = self.intake.partition(number).zip(reached) {
+                    partition.passed(reached);
+                }
+            }
+            Err(error) => self.source_failed(error),
+        }
     }
 
     /// Begins to drain: nothing more is read, what was read is written.

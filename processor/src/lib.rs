@@ -40,6 +40,7 @@ pub mod forward;
 pub mod http;
 pub mod metrics;
 pub mod report;
+pub mod sparing;
 
 #[cfg(test)]
 mod cases;

@@ -194,9 +194,13 @@ impl State {
         let lasts = |problem: &&Problem| {
             problem.is_for_people || now.saturating_duration_since(problem.since) >= PATIENCE
         };
-        if let Some(problem) =
-            self.write.as_ref().filter(lasts).or_else(|| self.source.as_ref().filter(lasts))
-        {
+        // Dead letters find no broker while Kafka lets nobody in.
+        let refusal = self.source.as_ref().filter(|problem| problem.is_for_people);
+        let write = self
+            .write
+            .as_ref()
+            .filter(|problem| refusal.is_none() || problem.reason != Reason::KafkaUnreachable);
+        if let Some(problem) = write.filter(lasts).or_else(|| self.source.as_ref().filter(lasts)) {
             return Some((problem.reason, problem.message.clone()));
         }
         if let Some(refused) = &self.refused {
@@ -256,6 +260,24 @@ mod tests {
         assert!(health.report(now + PATIENCE).ready);
         health.write_failed(&failure(Verdict::Stop), now);
         assert_eq!(health.report(now).reason, Some(Reason::ClickHouseAuthFailed));
+    }
+
+    #[test]
+    fn dead_letters_that_find_no_broker_do_not_hide_that_kafka_refuses_the_password() {
+        let now = Instant::now();
+        let health = Health::new(now);
+        health.joined();
+        let unreachable = SinkError {
+            verdict: Verdict::Retry,
+            reason: Reason::KafkaUnreachable,
+            message: "Kafka takes no letters".into(),
+            source: None,
+        };
+        health.write_failed(&unreachable, now);
+        health.source_failed(Reason::KafkaAuthFailed, "mend it".into(), now);
+        assert_eq!(health.report(now + PATIENCE).reason, Some(Reason::KafkaAuthFailed));
+        health.write_failed(&failure(Verdict::Stop), now);
+        assert_eq!(health.report(now + PATIENCE).reason, Some(Reason::ClickHouseAuthFailed));
     }
 
     #[test]

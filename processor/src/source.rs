@@ -102,6 +102,8 @@ pub struct SourceError {
     pub reason: Reason,
     /// Whether no repetition can help, so that a new client is needed.
     pub fatal: bool,
+    /// Whether the group hands partitions out anew meanwhile, which is no failure: who holds the partition then asks again.
+    pub rebalance: bool,
     /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
@@ -150,6 +152,13 @@ pub trait Source {
     /// # Errors
     /// When the client refuses.
     fn pause(&mut self, partitions: &[i32]) -> Result<(), SourceError>;
+
+    /// Returns the offset before which all of an assigned partition was given to the reader, or passed as a mark of a transaction, which
+    /// nobody is given; absent while nothing was.
+    ///
+    /// # Errors
+    /// When the client refuses.
+    fn reached(&mut self, partition: i32) -> Result<Option<i64>, SourceError>;
 
     /// Goes on reading these partitions where reading stopped.
     ///

@@ -119,3 +119,6 @@ fn event(event: &Event) -> Value {
     json!({ "object": format!("{} {}", event.involved_object.kind.clone().unwrap_or_default(), event.involved_object.name.clone().unwrap_or_default()),
         "type": event.type_, "reason": event.reason, "message": event.message, "count": event.count, "last": event.last_timestamp })
 }
+
+#[cfg(test)]
+mod tests;

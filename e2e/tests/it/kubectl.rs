@@ -11,6 +11,7 @@ use cli::exit::Exit;
 use crds::AnalyticsPipeline;
 use e2e::trial::{PATIENCE, Trial, with_namespace};
 use e2e::wait::{self, Seen};
+use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
 const TAPS: &str = "
@@ -160,15 +161,104 @@ fn dead_letters_are_sent_again_once_and_only_those_that_the_schema_of_today_acce
         .await?;
         assert_eq!(audit["all"]["deadLettered"], 20, "a letter that was sent again stays one");
 
-        let purge = |words: &'static str| kubectl_tributary(&trial, words, "");
-        purge("dead-letters taps purge").await?;
-        assert_eq!(
-            asked(&trial, "dead-letters taps list", Exit::Clean).await?["letters"],
-            json!(20),
-            "counted only"
-        );
-        purge("dead-letters taps purge --yes").await?;
-        assert_eq!(asked(&trial, "dead-letters taps list", Exit::Clean).await?["letters"], json!(0));
+        // The mark with which each transaction ends is passed too.
+        wait::until("nothing to be behind", PATIENCE, || async {
+            let partitions = asked(&trial, "status taps", Exit::Clean).await?["partitions"].clone();
+            let is_behind = |partition: &Value| partition["acknowledged"] != partition["end"];
+            let is_behind = partitions.as_array().context("partitions")?.iter().any(is_behind);
+            Ok(if is_behind { Seen::NotYet(partitions.to_string()) } else { Seen::Done(()) })
+        })
+        .await
+    });
+}
+
+#[test]
+fn dead_letters_are_deleted_when_somebody_says_yes_and_only_those_that_are_meant() {
+    with_namespace("cli-purge", async |trial| {
+        trial.apply_text(TAPS).await?;
+        trial.ready::<AnalyticsPipeline>("taps").await?;
+        let events: Vec<Value> = (0..9).map(|n| tap(n, ["left", "up", "down"][n as usize % 3])).collect();
+        send(&trial, &events).await?;
+        let letters = async || -> Result<Value> {
+            Ok(asked(&trial, "dead-letters taps list", Exit::Clean).await?["letters"].clone())
+        };
+        for (words, said, n_left) in [
+            ("purge", "6 records of topic ", 6),
+            ("purge --older-than 1h", "0 records of topic ", 6),
+            ("purge --older-than 1h --yes", "deleted 0 records of topic ", 6),
+            ("purge --yes", "deleted 6 records of topic ", 0),
+            ("purge --yes", "deleted 0 records of topic ", 0),
+        ] {
+            let (exit, told) = kubectl_tributary(&trial, &format!("dead-letters taps {words}"), "").await?;
+            ensure!(exit == Exit::Clean && told.starts_with(said), "{words}: {exit:?}, {told}");
+            ensure!(words.contains("--yes") || told.contains("--yes deletes them"), "{words}: {told}");
+            assert_eq!(letters().await?, json!(n_left), "after {words}");
+        }
+        stored(&trial, 3).await?;
+        // The topic goes on: what is rejected later is a letter again.
+        send(&trial, &[tap(9, "up")]).await?;
+        assert_eq!(letters().await?, json!(1));
+        Ok(())
+    });
+}
+
+const RULE: &str = "
+apiVersion: tributary.dev/v1alpha1
+kind: ForwardingRule
+metadata: {name: lefts}
+spec:
+  pipeline: {name: taps}
+  events: [tap]
+  when: event.button == 'left'
+  destination: {type: Webhook, webhook: {url: 'https://hooks.example.com/in/t0ken?key=t0ken', secretRef: {name: hook, key: key}}}
+";
+
+#[test]
+fn a_report_tells_of_everything_and_holds_no_secret_and_no_value_of_a_property() {
+    with_namespace("cli-report", async |trial| {
+        trial.apply_text(&format!("{TAPS}---{RULE}")).await?;
+        trial.ready::<AnalyticsPipeline>("taps").await?;
+        send(
+            &trial,
+            &[tap(424_242, "left"), tap(1, "sesame-street"), json!({ "event": "scroll", "n": "quux" })],
+        )
+        .await?;
+        let (exit, report) = kubectl_tributary(&trial, "report taps", "").await?;
+        assert_eq!(exit, Exit::Clean);
+        let found: Value = serde_yaml::from_str(&report)?;
+        for member in ["status", "schemas", "stream", "pods", "events", "logs"] {
+            ensure!(
+                !found[member].is_null() && found[member] != json!([]),
+                "{member} is missing of\n{report}"
+            );
+        }
+        for words in ["NotInEnum", "took up a partition", "hooks.example.com"] {
+            ensure!(report.contains(words), "`{words}` is missing of\n{report}");
+        }
+
+        for value in ["424242", "sesame-street", "quux", "t0ken", "tap-1", "right"] {
+            ensure!(!report.contains(value), "{value} is in the report:\n{report}");
+        }
+        let secret = trial.api::<Secret>().get("taps-processor").await?;
+        let secrets: Vec<String> = secret
+            .data
+            .context("it holds the connection")?
+            .into_values()
+            .map(|bytes| String::from_utf8_lossy(&bytes.0).trim().to_owned())
+            .filter(|value| !value.is_empty())
+            .collect();
+        ensure!(secrets.len() >= 2, "user and password");
+        for value in secrets {
+            ensure!(!report.contains(&value), "a secret is in the report");
+        }
+
+        let file = std::env::temp_dir().join(format!("{}.report.yaml", trial.namespace));
+        let (_, told) =
+            kubectl_tributary(&trial, &format!("report taps --output {}", file.display()), "").await?;
+        ensure!(told.starts_with("wrote ") && told.contains("read it before you give it away"), "{told}");
+        let written = std::fs::read_to_string(&file)?;
+        std::fs::remove_file(&file)?;
+        ensure!(written.contains("NotInEnum") && !written.contains("sesame-street"), "{written}");
         Ok(())
     });
 }

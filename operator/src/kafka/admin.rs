@@ -24,7 +24,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use super::lag;
 use super::topic::{ConfigChange, Topic, TopicChange, diff};
 use super::topic_id::topic_id;
-use super::verdict::{code, judge, judge_code};
+use super::verdict::{code, is_refusal, judge, judge_code};
 use super::{KafkaConnection, KafkaError, ReadKafkaConnection, Topics};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,7 +66,7 @@ impl AdminTopics {
         Ok(clients)
     }
 
-    /// Gives the clients up when the outcome is a failure, and looks whether a refused password was behind it.
+    /// Gives the clients up when the outcome is a failure, and looks whether a refusal was behind it.
     async fn conclude<T>(
         &self,
         clients: Arc<Clients>,
@@ -150,12 +150,12 @@ impl Clients {
         Ok(Self { admin: config.create()?, metadata: config.create()?, connection })
     }
 
-    /// Returns the code of a refused password among what the metadata client has met.
+    /// Returns the code of a refused password or certificate among what the metadata client has met.
     fn seen_refusal(&self) -> Option<Code> {
         // A log line in between comes back as nothing, so nothing is not yet the end.
         const MOST_EVENTS: usize = 500;
         let errors = (0..MOST_EVENTS).filter_map(|_| self.metadata.poll(Duration::ZERO)?.err());
-        errors.filter_map(|error| code(&error)).find(|code| *code == Code::Authentication)
+        errors.filter_map(|error| code(&error)).find(|code| is_refusal(*code))
     }
 
     /// Returns partitions and replicas of a topic; none when it does not exist.

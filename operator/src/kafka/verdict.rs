@@ -16,6 +16,19 @@ pub(super) fn code(error: &ClientError) -> Option<Code> {
     }
 }
 
+/// Whether Kafka lets nobody in with this user, password or certificate.
+pub(super) fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SSL
+            | Code::SecurityDisabled
+    )
+}
+
 /// Judges an error of the client.
 pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
     let action = action.to_owned();
@@ -43,16 +56,10 @@ pub(super) fn judge(action: &str, error: ClientError) -> KafkaError {
 pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
     let (action, source) = (action.to_owned(), Box::new(code));
     let remedy = match code {
-        Code::Authentication
-        | Code::SaslAuthenticationFailed
-        | Code::UnsupportedSASLMechanism
-        | Code::IllegalSASLState => {
-            return KafkaError::AuthFailed { action, source };
-        }
+        code if is_refusal(code) => return KafkaError::AuthFailed { action, source },
         Code::AllBrokersDown
         | Code::BrokerTransportFailure
         | Code::Resolve
-        | Code::SSL
         | Code::OperationTimedOut
         | Code::MessageTimedOut
         | Code::TimedOutQueue

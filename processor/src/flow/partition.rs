@@ -164,6 +164,16 @@ impl Partition {
         }
     }
 
+    /// Learns that only marks of transactions stood before this offset; they are to be acknowledged.
+    pub(super) fn passed(&mut self, offset: i64) {
+        if offset > self.standing.offset {
+            self.settled = Some(offset);
+        }
+        if let Some(end) = self.end.as_mut().filter(|_| offset > self.next) {
+            (self.next, end.next) = (offset, offset);
+        }
+    }
+
     /// Returns whether the end was met and nothing was read since.
     pub(super) fn is_at_end(&self) -> bool {
         self.end.is_some_and(|end| end.next == self.next)
@@ -232,6 +242,13 @@ impl Partition {
         self.filling.is_none() && self.closed.is_empty() && self.flight.is_none()
     }
 
+    /// Returns whether everything up to the end was read and is settled, and the group knows it.
+    pub(super) fn is_read_to_end(&self) -> bool {
+        let waits =
+            self.is_loading || self.replay.is_some() || !self.held.is_empty() || self.refused.is_some();
+        self.is_idle() && self.is_at_end() && !waits
+    }
+
     /// Returns whether nothing is under way but outcomes that need no insert.
     pub(super) fn is_without_rows(&self) -> bool {
         let is_filling = self.replay.is_some() || self.filling.as_ref().is_some_and(Batch::needs_intent);
@@ -275,7 +292,7 @@ impl Partition {
     /// Returns the offsets between the last record read and the end.
     pub(super) fn lag(&self) -> i64 {
         let reached = match self.end {
-            Some(End { next, reached }) if next == self.next => reached.unwrap_or(self.high),
+            Some(End { next, reached }) if next == self.next => reached.unwrap_or(self.high).max(self.next),
             _ => self.next,
         };
         (self.high - reached).max(0)

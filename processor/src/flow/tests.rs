@@ -24,10 +24,14 @@ use crate::settings::rules_hash;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::{Call, Fate, MemorySource, World};
 
-mod failures;
+mod ends;
 mod forgotten;
 mod histories;
 mod poison;
+mod readiness;
+mod rebalances;
+mod refusals;
+mod repetition;
 mod traced;
 mod work;
 

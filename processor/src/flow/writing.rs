@@ -281,6 +281,7 @@ impl<S: Source, W: Writer> Flow<S, W> {
             return false;
         }
         self.commit_after = None;
+        self.rebalance_since = None;
         self.health.source_works();
         for (number, offset, mark) in wanted {
             if let Some(partition) = self.intake.partition(number) {

@@ -76,6 +76,13 @@ impl Progress {
         }
     }
 
+    /// Notes that only marks of transactions stood before this offset.
+    pub fn passed(&mut self, partition: i32, offset: i64) {
+        if let Some(partition) = self.partitions.get_mut(&partition) {
+            partition.next = partition.next.max(offset);
+        }
+    }
+
     /// Notes that the record just read waits for a delivery.
     pub fn start(&mut self, position: Position) {
         if let Some(partition) = self.partitions.get_mut(&position.partition) {
@@ -174,6 +181,19 @@ mod tests {
         // A hole in the offsets: compaction or a transaction.
         progress.read(at(0, 40));
         assert_eq!(progress.safe(0), Some(41));
+    }
+
+    #[test]
+    fn marks_of_transactions_are_passed_but_no_delivery_is() {
+        let mut progress = progress();
+        progress.read(at(0, 10));
+        progress.start(at(0, 10));
+        progress.passed(0, 12);
+        assert_eq!(progress.commits(), []);
+        progress.settle(at(0, 10));
+        assert_eq!(progress.commits(), [(0, 12)]);
+        progress.passed(0, 3);
+        assert_eq!(progress.commits(), [(0, 12)], "nothing goes back");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::forward::start::{Beginning, begin, metadata};
 use crate::record::Position;
 use crate::sink::DeadLetters;
 use crate::source::{Change, Commit, Source, SourceError};
+use crate::sparing::Sparing;
 
 /// Events that one poll may choose, as a multiple of the deliveries under way at once: they wait in memory.
 const CHOSEN_AHEAD: usize = 4;
@@ -77,6 +78,7 @@ pub struct Rule<'a, S, D, L> {
     waiting: Option<Vec<i32>>,
     next_commit: Instant,
     next_lag: Instant,
+    said: Sparing,
 }
 
 /// Whether reading pauses.
@@ -133,6 +135,7 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
             waiting: None,
             next_commit: now,
             next_lag: now,
+            said: Sparing::default(),
         }
     }
 
@@ -328,6 +331,12 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
         for partition in self.progress.partitions() {
             let ends = self.source.ends(partition);
             let Some(ends) = self.unless_fatal(ends)? else { return Ok(()) };
+            if self.progress.safe(partition).is_some_and(|safe| safe < ends.high) {
+                let reached = self.source.reached(partition);
+                if let Some(reached) = self.unless_fatal(reached)?.flatten() {
+                    self.progress.passed(partition, reached);
+                }
+            }
             lag += self.progress.safe(partition).map_or(0, |safe| (ends.high - safe.max(ends.low)).max(0));
         }
         self.courier.standing.set_lag(lag);
@@ -349,14 +358,30 @@ impl<'a, S: Source, D: Destination, L: DeadLetters> Rule<'a, S, D, L> {
         self.commit()
     }
 
-    /// Tells a failure that passes, and lets one through that does not.
-    fn unless_fatal<T>(&self, done: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
+    /// Tells a failure that passes, and lets one through that does not. A rebalance is none: what was to be committed is so later.
+    fn unless_fatal<T>(&mut self, done: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
         match done {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.fatal => Err(error),
             Err(error) => {
-                tracing::warn!(rule = self.courier.rule, %error, cause = %error.source, "waiting for Kafka");
-                self.courier.standing.cannot_read(trouble(&error));
+                let rule = &self.courier.rule;
+                let trouble = trouble(&error);
+                let said = self.said.say(&trouble.message, Instant::now());
+                if error.rebalance {
+                    if let Some(n_left_out) = said {
+                        tracing::info!(
+                            rule,
+                            error = trouble.message,
+                            n_left_out,
+                            "the group hands partitions out anew"
+                        );
+                    }
+                    return Ok(None);
+                }
+                if let Some(n_left_out) = said {
+                    tracing::warn!(rule, error = trouble.message, n_left_out, "waiting for Kafka");
+                }
+                self.courier.standing.cannot_read(trouble);
                 Ok(None)
             }
         }

@@ -4,11 +4,10 @@
 //! The producer is idempotent; a delivery that is repeated after a crash has the same header `tributary-position`.
 //! Not here: making the topic.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::conditions::Reason;
 use rdkafka::ClientConfig;
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
@@ -16,6 +15,8 @@ use tokio::sync::Mutex;
 
 use crate::forward::delivery::{Delivery, Destination, Refusal, Trouble, Verdict};
 use crate::record::Position;
+use crate::source::kafka::fault::reason;
+use crate::source::kafka::listener::Listener;
 
 /// How long to wait for a place in the producer's queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,26 +26,34 @@ pub struct Topic {
     name: String,
     source: String,
     config: ClientConfig,
+    listener: Listener,
     /// Absent until it is needed, and after an error that no repetition mends.
-    producer: Mutex<Option<FutureProducer>>,
+    producer: Mutex<Option<FutureProducer<Listener>>>,
 }
 
 impl Topic {
     /// Builds the destination; `source` is the topic that the events come from, `config` the producer's.
     pub fn new(name: &str, source: &str, config: ClientConfig) -> Self {
-        Self { name: name.to_owned(), source: source.to_owned(), config, producer: Mutex::new(None) }
-    }
-
-    async fn producer(&self) -> Result<FutureProducer<DefaultClientContext>, KafkaError> {
-        let mut producer = self.producer.lock().await;
-        match &*producer {
-            Some(producer) => Ok(producer.clone()),
-            None => Ok(producer.insert(self.config.create()?).clone()),
+        Self {
+            name: name.to_owned(),
+            source: source.to_owned(),
+            config,
+            listener: Listener::default(),
+            producer: Mutex::new(None),
         }
     }
 
-    async fn write(&self, delivery: &Delivery) -> Result<(), KafkaError> {
-        let producer = self.producer().await?;
+    async fn producer(&self) -> Result<FutureProducer<Listener>, KafkaError> {
+        let mut producer = self.producer.lock().await;
+        match &*producer {
+            Some(producer) => Ok(producer.clone()),
+            None => Ok(producer.insert(self.config.create_with_context(self.listener.clone())?).clone()),
+        }
+    }
+
+    /// Writes an event, or says the error's code with the cause behind it.
+    async fn write(&self, delivery: &Delivery) -> Result<(), (Option<RDKafkaErrorCode>, KafkaError)> {
+        let producer = self.producer().await.map_err(|error| (error.rdkafka_error_code(), error))?;
         let Position { partition, offset } = delivery.position();
         let position = format!("{}:{partition}:{offset}", self.source);
         let headers = OwnedHeaders::new_with_capacity(2)
@@ -56,7 +65,10 @@ impl Topic {
         if producer.client().fatal_error().is_some() {
             *self.producer.lock().await = None;
         }
-        sent.map(|_delivered| ()).map_err(|(error, _record)| error)
+        sent.map(|_delivered| self.listener.works()).map_err(|(error, _record)| {
+            let cause = |code| self.listener.cause(code, Instant::now());
+            (error.rdkafka_error_code().map(cause), error)
+        })
     }
 }
 
@@ -64,16 +76,16 @@ impl Destination for Topic {
     async fn send(&self, delivery: &Delivery) -> Verdict {
         match self.write(delivery).await {
             Ok(()) => Verdict::Taken,
-            Err(error) => verdict(&self.name, &error),
+            Err((code, error)) => verdict(&self.name, code, &error),
         }
     }
 }
 
 /// Says what an error of the producer means.
-fn verdict(topic: &str, error: &KafkaError) -> Verdict {
+fn verdict(topic: &str, code: Option<RDKafkaErrorCode>, error: &KafkaError) -> Verdict {
     use RDKafkaErrorCode as Code;
     let park = |reason, message: String| Verdict::Park(Trouble { reason, message });
-    match error.rdkafka_error_code() {
+    match code {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => park(
             Reason::DependencyNotReady,
             format!("topic `{topic}` does not exist; create it, or change `spec.destination.kafka.topic`"),
@@ -88,9 +100,10 @@ fn verdict(topic: &str, error: &KafkaError) -> Verdict {
             Reason::DestinationRejected,
             format!("`{topic}` is no name of a topic; change `spec.destination.kafka.topic`"),
         ),
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-            park(Reason::KafkaAuthFailed, "Kafka refuses user or password; see the connection Secret".into())
-        }
+        Some(code) if reason(code) == Reason::KafkaAuthFailed => park(
+            Reason::KafkaAuthFailed,
+            "Kafka refuses the user, the password or the certificate; see the connection Secret".into(),
+        ),
         Some(Code::MessageSizeTooLarge | Code::InvalidRecord) => Verdict::Refuse(Refusal {
             message: format!("topic `{topic}` refuses the event: {error}"),
             reply: Vec::new(),
@@ -112,7 +125,7 @@ mod tests {
     use super::*;
 
     fn class(code: RDKafkaErrorCode) -> &'static str {
-        match verdict("shop.copy", &KafkaError::MessageProduction(code)) {
+        match verdict("shop.copy", Some(code), &KafkaError::MessageProduction(code)) {
             Verdict::Taken => "taken",
             Verdict::Retry { .. } => "retry",
             Verdict::Park(_) => "park",

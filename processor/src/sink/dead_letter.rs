@@ -7,7 +7,7 @@
 //! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::conditions::Reason;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -57,7 +57,7 @@ impl DeadLetterProducer {
         if let Some(producer) = kept.as_ref().filter(|producer| producer.client().fatal_error().is_none()) {
             return Ok(Arc::clone(producer));
         }
-        let producer = Arc::new(self.connection.producer().create_with_context(Receipts)?);
+        let producer = Arc::new(self.connection.producer().create_with_context(Receipts::default())?);
         *kept = Some(Arc::clone(&producer));
         Ok(producer)
     }
@@ -121,15 +121,22 @@ impl DeadLetterProducer {
         (left.map(|(_, letter)| letter).collect(), failures.pop().map(|(_, error)| error))
     }
 
-    fn failed(&self, error: KafkaError) -> SinkError {
-        let reason = error.rdkafka_error_code().map_or(Reason::KafkaRejected, reason);
+    /// Says why letters were not delivered: of a producer, a refused password shows only as letters that found no broker in time.
+    fn failed(&self, producer: Option<&Client>, error: KafkaError) -> SinkError {
+        let cause =
+            |code| producer.map_or(code, |producer| producer.context().listener.cause(code, Instant::now()));
+        let reason = error.rdkafka_error_code().map(cause).map_or(Reason::KafkaRejected, reason);
         let topic = &self.topic;
         let (verdict, message) = if reason == Reason::KafkaUnreachable {
             (Verdict::Retry, format!("Kafka does not take dead letters for topic {topic} at the moment"))
         } else {
+            let remedy = if reason == Reason::KafkaAuthFailed {
+                "mend user, password or certificate in the connection Secret"
+            } else {
+                "create the topic, or allow this user to write to it"
+            };
             let message = format!(
-                "Kafka refuses dead letters for topic {topic}: create the topic, or allow this user to write to it; \
-                 until then nothing of the stream is acknowledged, and nothing is lost"
+                "Kafka refuses dead letters for topic {topic}: {remedy}; until then nothing of the stream is acknowledged, and nothing is lost"
             );
             (Verdict::Stop, message)
         };
@@ -142,7 +149,7 @@ impl DeadLetters for DeadLetterProducer {
         if letters.is_empty() {
             return Ok(());
         }
-        let producer = self.client().map_err(|error| self.failed(error))?;
+        let producer = self.client().map_err(|error| self.failed(None, error))?;
         while !letters.is_empty() {
             let rest = letters.split_off(letters.len().min(AT_ONCE));
             let some = std::mem::replace(letters, rest);
@@ -152,7 +159,7 @@ impl DeadLetters for DeadLetterProducer {
             }
             if let Some(error) = failure {
                 letters.append(&mut left);
-                return Err(self.failed(error));
+                return Err(self.failed(Some(&producer), error));
             }
         }
         Ok(())

@@ -18,6 +18,8 @@ trait Ground {
     type Source: Source;
     /// Appends a record.
     fn append(&self, partition: i32);
+    /// Appends a record in a transaction, which ends with a mark of its own.
+    fn append_in_transaction(&self, partition: i32);
     /// A member joins. The first is given both partitions; the second is given one of them.
     fn join(&self, member: u64) -> Self::Source;
     /// The second member leaves.
@@ -146,6 +148,60 @@ fn one_member_reads_and_commits<G: Ground>(ground: &G) {
     assert_eq!((ends.low, ends.high), (0, 7));
 }
 
+/// The mark of a transaction is given to nobody, and is passed all the same.
+fn marks_of_transactions_are_passed<G: Ground>(ground: &G) {
+    let mut member = joined(ground);
+    ground.append_in_transaction(0);
+    member.take_up(0);
+    until("both partitions are read to their ends, with the transaction", || {
+        member.turn();
+        member.told.offsets(0).last() == Some(&6) && member.told.offsets(1).last() == Some(&5)
+    });
+    let ends = member.source.ends(0).expect("the leader is there");
+    assert_eq!(ends.high, 8, "the mark takes an offset");
+    until("the mark is passed", || {
+        member.turn();
+        member.source.reached(0).expect("it is ours") == Some(8)
+    });
+    assert_eq!(
+        member.source.reached(1).expect("it is ours"),
+        Some(6),
+        "where there is none, the last record is the end"
+    );
+    ground.append(0);
+    until("what comes next is read", || {
+        member.turn();
+        member.told.offsets(0).last() == Some(&8)
+    });
+    assert_eq!(member.source.reached(0).expect("it is ours"), Some(9));
+}
+
+/// While the group hands partitions out anew, commits may be refused, and then they are made again.
+fn a_rebalance_refuses_a_commit_at_most_for_a_while<G: Ground>(ground: &G) {
+    let mut first = joined(ground);
+    first.take_up(0);
+    let mut second = Member::of(ground.join(2));
+    let (mut kept, mut committed) = (None, 0);
+    until("a commit of the partition that stays is taken after the other was given up", || {
+        committed += 1;
+        let commit = Commit { partition: kept.unwrap_or(0), offset: 1, metadata: format!("try {committed}") };
+        let outcome = first.source.commit(&[commit]);
+        if let Err(error) = &outcome {
+            assert!(error.rebalance, "{error:?}");
+        }
+        first.turn();
+        second.turn();
+        if let Some(moved) = first.told.revoked.pop_first() {
+            first.source.release(&[moved]).expect("it was ours");
+            kept = Some(1 - moved);
+            return false;
+        }
+        kept.is_some() && outcome.is_ok()
+    });
+    let kept = kept.expect("one stayed");
+    assert_eq!(first.held(kept), (Some(1), format!("try {committed}")));
+}
+
 /// A partition goes to another member, and comes back.
 fn a_partition_changes_hands<G: Ground>(ground: &G) {
     let mut first = joined(ground);
@@ -200,6 +256,11 @@ impl Ground for Memory {
         self.0.append(partition, 0, Some("record"));
     }
 
+    fn append_in_transaction(&self, partition: i32) {
+        self.append(partition);
+        self.0.state().logs.get_mut(&partition).expect("it has a record").high += 1;
+    }
+
     fn join(&self, member: u64) -> MemorySource {
         self.0.join(member, if member == 1 { &[0, 1] } else { &[1] })
     }
@@ -217,6 +278,16 @@ fn the_twin_in_memory_reads_and_commits() {
 #[test]
 fn the_twin_in_memory_hands_partitions_over() {
     a_partition_changes_hands(&Memory::default());
+}
+
+#[test]
+fn the_twin_in_memory_passes_marks_of_transactions() {
+    marks_of_transactions_are_passed(&Memory::default());
+}
+
+#[test]
+fn the_twin_in_memory_refuses_commits_only_for_a_rebalance() {
+    a_rebalance_refuses_a_commit_at_most_for_a_while(&Memory::default());
 }
 
 #[cfg(feature = "real")]
@@ -243,6 +314,17 @@ mod real {
             let record = BaseRecord::<(), str>::to(&self.topic).partition(partition).payload("record");
             self.producer.send(record).expect("it is queued");
             self.producer.flush(PATIENCE).expect("it is written");
+        }
+
+        fn append_in_transaction(&self, partition: i32) {
+            let mut config = self.connection.producer();
+            config.set("transactional.id", &self.topic);
+            let producer: BaseProducer = config.create().expect("a producer");
+            producer.init_transactions(PATIENCE).expect("it is ours");
+            producer.begin_transaction().expect("it begins");
+            let record = BaseRecord::<(), str>::to(&self.topic).partition(partition).payload("record");
+            producer.send(record).expect("it is queued");
+            producer.commit_transaction(PATIENCE).expect("it is written");
         }
 
         fn join(&self, _member: u64) -> KafkaSource {
@@ -294,6 +376,16 @@ mod real {
     #[test]
     fn kafka_hands_partitions_over() {
         on_kafka("hands-over", a_partition_changes_hands);
+    }
+
+    #[test]
+    fn kafka_passes_marks_of_transactions() {
+        on_kafka("transactions", marks_of_transactions_are_passed);
+    }
+
+    #[test]
+    fn kafka_refuses_commits_only_for_a_rebalance() {
+        on_kafka("rebalances", a_rebalance_refuses_a_commit_at_most_for_a_while);
     }
 
     #[test]

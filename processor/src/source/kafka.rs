@@ -6,7 +6,7 @@
 //! Not here: what is committed, and when.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -17,6 +17,7 @@ use super::{Change, Commit, Committed, Ends, Headers, Message, Reader, Source, S
 use crate::record::{Position, Record};
 
 pub mod fault;
+pub mod listener;
 pub mod originals;
 pub mod properties;
 
@@ -55,6 +56,11 @@ impl KafkaSource {
         Ok(Self { consumer, topic: topic.to_owned() })
     }
 
+    /// Builds the error of an action that Kafka did not do.
+    fn fault(&self, action: &'static str, error: KafkaError) -> SourceError {
+        self.consumer.context().listener.fault(action, error, Instant::now())
+    }
+
     fn list(&self, partitions: &[i32]) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
@@ -67,14 +73,17 @@ impl KafkaSource {
 impl Source for KafkaSource {
     fn poll<R: Reader>(&mut self, wait: Duration, reader: &mut R) -> Result<(), SourceError> {
         let mut wait = wait;
-        let mut failed = Ok(());
+        let (mut failed, mut has_read) = (Ok(()), false);
         for _ in 0..BULK {
             match self.consumer.poll(wait) {
                 None => break,
-                Some(Ok(message)) => reader.record(&Lent(&message).message()),
+                Some(Ok(message)) => {
+                    has_read = true;
+                    reader.record(&Lent(&message).message());
+                }
                 Some(Err(KafkaError::PartitionEOF(partition))) => reader.end(partition),
                 Some(Err(error)) => {
-                    failed = Err(fault("read from Kafka", error));
+                    failed = Err(self.fault("read from Kafka", error));
                     break;
                 }
             }
@@ -82,6 +91,9 @@ impl Source for KafkaSource {
             if !reader.wants_more() {
                 break;
             }
+        }
+        if has_read {
+            self.consumer.context().listener.works();
         }
         for mut change in self.consumer.context().take_changes() {
             if let Change::Revoked { lost, .. } = &mut change {
@@ -99,11 +111,14 @@ impl Source for KafkaSource {
         let list = self
             .consumer
             .committed_offsets(self.list(partitions), ANSWER)
-            .map_err(|error| fault("read the committed offsets", error))?;
+            .map_err(|error| self.fault("read the committed offsets", error))?;
+        self.consumer.context().listener.works();
         list.elements()
             .iter()
             .map(|element| {
-                element.error().map_err(|error| fault("read the committed offset of a partition", error))?;
+                element
+                    .error()
+                    .map_err(|error| self.fault("read the committed offset of a partition", error))?;
                 let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
                 // The client panics when another program left metadata that is no text; that is nobody's mark.
                 let metadata =
@@ -117,7 +132,8 @@ impl Source for KafkaSource {
         let (low, high) = self
             .consumer
             .fetch_watermarks(&self.topic, partition, WATERMARKS)
-            .map_err(|error| fault("read the ends of a partition", error))?;
+            .map_err(|error| self.fault("read the ends of a partition", error))?;
+        self.consumer.context().listener.works();
         Ok(Ends { low, high })
     }
 
@@ -125,16 +141,18 @@ impl Source for KafkaSource {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for (partition, offset) in starts {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
-                .map_err(|error| fault("name an offset", error))?;
+                .map_err(|error| self.fault("name an offset", error))?;
         }
-        self.consumer.incremental_assign(&list).map_err(|error| fault("take up partitions", error))
+        self.consumer.incremental_assign(&list).map_err(|error| self.fault("take up partitions", error))
     }
 
     fn release(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
         let list = self.list(partitions);
         // The client keeps our pause with a partition that is given up, and would never fetch it for us again.
-        self.consumer.resume(&list).map_err(|error| fault("resume partitions that are given up", error))?;
-        self.consumer.incremental_unassign(&list).map_err(|error| fault("give up partitions", error))
+        self.consumer
+            .resume(&list)
+            .map_err(|error| self.fault("resume partitions that are given up", error))?;
+        self.consumer.incremental_unassign(&list).map_err(|error| self.fault("give up partitions", error))
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<(), SourceError> {
@@ -143,18 +161,32 @@ impl Source for KafkaSource {
             let mut element = list.add_partition(&self.topic, commit.partition);
             element
                 .set_offset(Offset::Offset(commit.offset))
-                .map_err(|error| fault("name an offset", error))?;
+                .map_err(|error| self.fault("name an offset", error))?;
             element.set_metadata(&commit.metadata);
         }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| fault("commit positions", error))
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(|error| self.fault("commit positions", error))?;
+        self.consumer.context().listener.works();
+        Ok(())
     }
 
     fn pause(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
-        self.consumer.pause(&self.list(partitions)).map_err(|error| fault("pause partitions", error))
+        self.consumer.pause(&self.list(partitions)).map_err(|error| self.fault("pause partitions", error))
+    }
+
+    fn reached(&mut self, partition: i32) -> Result<Option<i64>, SourceError> {
+        let positions = self
+            .consumer
+            .position()
+            .map_err(|error| self.fault("ask how far a partition was read", error))?;
+        let position = positions.find_partition(&self.topic, partition).map(|element| element.offset());
+        Ok(position
+            .and_then(|position| if let Offset::Offset(offset) = position { Some(offset) } else { None }))
     }
 
     fn resume(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
-        self.consumer.resume(&self.list(partitions)).map_err(|error| fault("resume partitions", error))
+        self.consumer.resume(&self.list(partitions)).map_err(|error| self.fault("resume partitions", error))
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Call {
     Commit,
+    /// Not a call: a rebalance that refuses what is committed.
+    Rebalance,
     Write,
     Stored,
     Deliver,
@@ -226,6 +228,7 @@ fn error(action: &'static str) -> SourceError {
         action,
         reason: Reason::KafkaUnreachable,
         fatal: false,
+        rebalance: false,
         source: "a fault of the test".into(),
     }
 }
@@ -259,6 +262,8 @@ impl Source for MemorySource {
             }
             let is_end = log.records[..to].last().is_none_or(|last| last.position.offset < *position);
             if is_end && self.ends.insert(*partition) {
+                // What is left below the end are marks of transactions, which nobody is given.
+                *position = log.high.max(*position);
                 reader.end(*partition);
             }
         }
@@ -316,8 +321,10 @@ impl Source for MemorySource {
     fn commit(&mut self, commits: &[Commit]) -> Result<(), SourceError> {
         let fate = self.world.fate(self.member, Call::Commit);
         let mut state = self.world.state();
-        if fate == Fate::Failed || state.generations.get(&self.member) != Some(&state.generation) {
-            return Err(error("commit positions"));
+        let rebalance = state.generations.get(&self.member) != Some(&state.generation)
+            || state.outages.contains(&Call::Rebalance);
+        if fate == Fate::Failed || rebalance {
+            return Err(SourceError { rebalance, ..error("commit positions") });
         }
         state.n_commits += 1;
         for commit in commits {
@@ -332,6 +339,10 @@ impl Source for MemorySource {
     fn pause(&mut self, partitions: &[i32]) -> Result<(), SourceError> {
         self.paused.extend(partitions);
         Ok(())
+    }
+
+    fn reached(&mut self, partition: i32) -> Result<Option<i64>, SourceError> {
+        Ok(self.positions.get(&partition).copied())
     }
 
     fn resume(&mut self, partitions: &[i32]) -> Result<(), SourceError> {

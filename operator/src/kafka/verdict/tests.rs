@@ -12,6 +12,7 @@ fn each_class_has_its_reason_and_says_whether_waiting_helps() {
         (Code::BrokerTransportFailure, Reason::KafkaUnreachable, true),
         (Code::OperationTimedOut, Reason::KafkaUnreachable, true),
         (Code::SaslAuthenticationFailed, Reason::KafkaAuthFailed, false),
+        (Code::SSL, Reason::KafkaAuthFailed, false),
         (Code::NonEmptyGroup, Reason::KafkaRejected, true),
         (Code::TopicAuthorizationFailed, Reason::KafkaRejected, false),
         (Code::InvalidReplicationFactor, Reason::KafkaRejected, false),

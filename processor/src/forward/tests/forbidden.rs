@@ -1,9 +1,13 @@
 //! Destinations that are not allowed, up to the socket: nothing is sent there, whatever DNS answers and whenever it changes its mind.
 
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crds::stream_config::{EgressConfig, WebhookConfig};
+
 use super::*;
+use crate::forward::delivery::Verdict;
 
 const BLOCKED: &str = include_str!("../../../../crds/cases/destination-urls/blocked.txt");
 

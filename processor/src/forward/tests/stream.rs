@@ -125,7 +125,13 @@ pub(super) struct Member {
 }
 
 fn error(action: &'static str, fatal: bool) -> SourceError {
-    SourceError { action, reason: Reason::KafkaUnreachable, fatal, source: "as told".into() }
+    SourceError {
+        action,
+        reason: Reason::KafkaUnreachable,
+        fatal,
+        rebalance: false,
+        source: "as told".into(),
+    }
 }
 
 impl Member {
@@ -208,6 +214,10 @@ impl Source for Member {
         }
         self.stream.changed.notify_all();
         Ok(())
+    }
+
+    fn reached(&mut self, partition: i32) -> Result<Option<i64>, SourceError> {
+        Ok(self.next.get(&partition).copied())
     }
 
     fn pause(&mut self, partitions: &[i32]) -> Result<(), SourceError> {

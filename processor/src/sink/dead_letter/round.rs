@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tokio::sync::Notify;
+
+use crate::source::kafka::listener::Listener;
 
 /// Letters that are under way together.
 #[derive(Debug)]
@@ -67,15 +70,28 @@ impl Receipt {
 }
 
 /// Hands the client's answers to the rounds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Receipts;
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    pub(super) listener: Listener,
+}
 
-impl ClientContext for Receipts {}
+impl ClientContext for Receipts {
+    fn error(&self, error: KafkaError, text: &str) {
+        self.listener.error(error, text);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.listener.log(level, facility, text);
+    }
+}
 
 impl ProducerContext for Receipts {
     type DeliveryOpaque = Box<Receipt>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
+        if result.is_ok() {
+            self.listener.works();
+        }
         receipt.answer(result.as_ref().map(|_delivered| ()).map_err(|(error, _message)| error.clone()));
     }
 }

@@ -1,6 +1,6 @@
 //! Context: what librdkafka tells the consumer, kept until the reading thread asks.
 //!
-//! In: callbacks, all of them within a poll. Out: changes of the assignment, in order.
+//! In: callbacks, all of them within a poll. Out: changes of the assignment, in order; errors go to the listener.
 //! Not here: any decision. Only when the consumer is being closed are the client's questions answered at once.
 
 use std::sync::Mutex;
@@ -8,15 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::listener::Listener;
 use crate::source::Change;
 
 /// What librdkafka has told.
 #[derive(Default)]
 pub(super) struct Context {
+    pub(super) listener: Listener,
     changes: Mutex<Vec<Change>>,
     closing: AtomicBool,
 }
@@ -34,12 +37,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        // To reach the end of a partition is what a consumer is for.
-        if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF) | KafkaError::PartitionEOF(_))
-        {
-            tracing::warn!(%error, reason, "the Kafka client reports an error");
-        }
+    fn error(&self, error: KafkaError, text: &str) {
+        self.listener.error(error, text);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.listener.log(level, facility, text);
     }
 }
 

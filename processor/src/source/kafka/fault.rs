@@ -19,6 +19,14 @@ pub fn fault(action: &'static str, error: KafkaError) -> SourceError {
                 | KafkaError::ClientCreation(_)
                 | KafkaError::ClientConfig(..)
         ),
+        rebalance: matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::RebalanceInProgress
+                    | RDKafkaErrorCode::UnknownMemberId
+            )
+        ),
         source: Box::new(error),
     }
 }
@@ -66,5 +74,21 @@ mod tests {
         assert_eq!(reason(RDKafkaErrorCode::SaslAuthenticationFailed), Reason::KafkaAuthFailed);
         assert_eq!(reason(RDKafkaErrorCode::AllBrokersDown), Reason::KafkaUnreachable);
         assert_eq!(reason(RDKafkaErrorCode::TopicAuthorizationFailed), Reason::KafkaRejected);
+    }
+
+    #[test]
+    fn what_the_group_answers_while_it_hands_partitions_out_is_told_apart_from_a_refusal() {
+        use RDKafkaErrorCode as Code;
+        for (code, rebalance) in [
+            (Code::IllegalGeneration, true),
+            (Code::RebalanceInProgress, true),
+            (Code::UnknownMemberId, true),
+            (Code::GroupAuthorizationFailed, false),
+            (Code::FencedInstanceId, false),
+            (Code::BrokerTransportFailure, false),
+        ] {
+            let fault = fault("commit positions", KafkaError::ConsumerCommit(code));
+            assert_eq!((fault.rebalance, fault.fatal), (rebalance, false), "{code:?}");
+        }
     }
 }

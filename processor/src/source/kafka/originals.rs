@@ -7,13 +7,15 @@
 
 use std::time::{Duration, Instant};
 
+use crds::conditions::Reason;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Lent;
-use super::fault::fault;
+use super::fault;
+use super::listener::Listener;
 use super::properties::Connection;
 use crate::batch::Original;
 use crate::retry::Verdict;
@@ -40,12 +42,15 @@ impl KafkaOriginals {
     fn read(&self, partition: i32, offsets: &[i64]) -> Result<Vec<Original>, SourceError> {
         let action = "read records again";
         let Some((first, last)) = offsets.first().zip(offsets.last()) else { return Ok(Vec::new()) };
-        let consumer: BaseConsumer =
-            self.connection.consumer(&self.group).create().map_err(|error| fault(action, error))?;
+        let consumer: BaseConsumer<Listener> = self
+            .connection
+            .consumer(&self.group)
+            .create_with_context(Listener::default())
+            .map_err(|error| fault::fault(action, error))?;
+        let fault = |error| consumer.context().fault(action, error, Instant::now());
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, partition, Offset::Offset(*first))
-            .map_err(|error| fault(action, error))?;
-        consumer.assign(&list).map_err(|error| fault(action, error))?;
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(*first)).map_err(fault)?;
+        consumer.assign(&list).map_err(fault)?;
         let mut found = Vec::new();
         let mut heard = Instant::now();
         while heard.elapsed() < LONGEST {
@@ -53,7 +58,7 @@ impl KafkaOriginals {
                 None => continue,
                 Some(Ok(message)) => message,
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
-                Some(Err(error)) => return Err(fault(action, error)),
+                Some(Err(error)) => return Err(fault(error)),
             };
             heard = Instant::now();
             if offsets.binary_search(&message.offset()).is_ok() {
@@ -64,7 +69,7 @@ impl KafkaOriginals {
             }
         }
         let silent = KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
-        Err(fault(action, silent))
+        Err(fault(silent))
     }
 }
 
@@ -72,14 +77,14 @@ impl Originals for KafkaOriginals {
     async fn fetch(&self, partition: i32, offsets: Vec<i64>) -> Result<Vec<Original>, SinkError> {
         let reader = self.clone();
         let read = tokio::task::spawn_blocking(move || reader.read(partition, &offsets)).await;
-        let error: Box<dyn std::error::Error + Send + Sync> = match read {
+        let (reason, error): (_, Box<dyn std::error::Error + Send + Sync>) = match read {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(error)) => Box::new(error),
-            Err(error) => Box::new(error),
+            Ok(Err(error)) => (error.reason, Box::new(error)),
+            Err(error) => (Reason::InternalError, Box::new(error)),
         };
         Err(SinkError {
             verdict: Verdict::Retry,
-            reason: crds::conditions::Reason::KafkaUnreachable,
+            reason,
             message: "failed to read records again".into(),
             source: Some(error),
         })

@@ -1,17 +1,22 @@
 //! What the protocol leans on in the real client, with librdkafka's own broker in place of Kafka.
 
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use crds::conditions::Reason;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
+use crate::flow::chain;
 use crate::record::Position;
 use crate::sink::Originals as _;
 use crate::source::kafka::KafkaSource;
 use crate::source::kafka::originals::KafkaOriginals;
 use crate::source::kafka::properties::Connection;
-use crate::source::{Change, Message, Reader, Source as _};
+use crate::source::{Change, Commit, Message, Reader, Source as _};
 
 /// A broker with one topic of one partition.
 pub(super) struct Broker(pub(crate) MockCluster<'static, DefaultProducerContext>);
@@ -91,6 +96,68 @@ fn the_end_is_met_once_more_by_the_fetch_that_follows_a_pause_and_no_record_is_g
         poll_until(&mut source, &mut counter, |counter| counter.n_ends == n_ends);
         assert_eq!(counter.n_records, 3);
     }
+}
+
+#[test]
+fn a_commit_that_the_group_refuses_for_a_rebalance_says_so() {
+    for code in [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+    ] {
+        let broker = Broker::start(1);
+        let (mut source, mut counter) = (
+            KafkaSource::join(&broker.connection(), "group", "shop.ios").expect("a consumer"),
+            Counter::default(),
+        );
+        poll_until(&mut source, &mut counter, |counter| !counter.changes.is_empty());
+        source.start(&[(0, 0)]).expect("it is ours");
+        broker.0.request_errors(RDKafkaApiKey::OffsetCommit, &[code; 8]);
+        let commit = Commit { partition: 0, offset: 1, metadata: String::new() };
+        let error = source.commit(&[commit]).expect_err("it is refused");
+        assert!(error.rebalance && !error.fatal, "{error:?}");
+    }
+}
+
+/// Listens as a broker of long ago, which answers no question before it knows the user, and hangs up on everybody.
+fn refuses_every_password() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("this machine has ports");
+    let address = listener.local_addr().expect("it listens").to_string();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let read = connection.and_then(|mut connection| connection.read(&mut [0; 64]));
+            drop(read);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_broker_that_lets_nobody_in_stays_the_reason_whatever_else_the_client_says() {
+    let address = refuses_every_password();
+    let theirs = [
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", "processor"),
+        ("sasl.password", "of yesterday"),
+        ("api.version.request", "false"),
+        ("broker.version.fallback", "0.9.0"),
+        ("reconnect.backoff.ms", "10"),
+    ];
+    let theirs = theirs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let connection = Connection::new(&address, &theirs, &std::collections::BTreeMap::new());
+    let mut source = KafkaSource::join(&connection, "group", "shop.ios").expect("a consumer");
+    let (mut told, begun) = (Vec::new(), Instant::now());
+    while told.len() < 12 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{told:?}");
+        let polled = source.poll(Duration::from_millis(50), &mut Counter::default());
+        let asked = if told.len() % 4 == 3 { source.ends(0).map(drop) } else { Ok(()) };
+        told.extend(
+            [polled, asked].into_iter().filter_map(Result::err).map(|error| (error.reason, chain(&error))),
+        );
+    }
+    let refused = told.iter().position(|(reason, _)| *reason == Reason::KafkaAuthFailed).expect("it is told");
+    assert!(told[refused..].iter().all(|one| *one == told[refused]), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
