@@ -20,6 +20,10 @@ pub(crate) const N_EVENTS: usize = 2_000;
 /// A rejected event costs at most so many accepted ones, so that a flood of bad events is no attack.
 const WORST_REJECTION: u64 = 2;
 
+/// Allocations of an accepted event, in hundredths: none of its own, and its share of the pieces that the columns of a batch grow by.
+/// So small a batch as ours has the largest share, and one of 38 fields twice that of one of 15.
+const MOST_ALLOCATIONS: u64 = 60;
+
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/line/instructions.txt");
 
 /// Counts all workloads and judges the figures.
@@ -77,9 +81,9 @@ fn broken_promises(table: &Table) -> Vec<String> {
                 figures.all
             ));
         }
-        if keeps_nothing(workload) && figures.allocations > 0 {
+        if keeps_nothing(workload) && figures.allocations > MOST_ALLOCATIONS {
             broken.push(format!(
-                "{name}: an accepted event allocates; the line's scratch is there to be used again"
+                "{name}: an accepted event allocates, beside its share of the columns; the line's scratch is there to be used again"
             ));
         }
     }
@@ -90,7 +94,7 @@ fn broken_promises(table: &Table) -> Vec<String> {
     broken
 }
 
-/// Whether accepted events must not allocate: CEL builds values, and the table of ids grows.
+/// Whether accepted events must not allocate of their own: CEL builds values, and the table of ids grows.
 fn keeps_nothing(workload: &Workload) -> bool {
     workload.fate == Fate::Stored && !matches!(workload.feature, Feature::CelRule | Feature::Deduplication)
 }
