@@ -43,6 +43,10 @@ pub enum Command {
     /// Without --against, all that is made where nothing is. With it, the steps from the objects of another folder to these: what
     /// is added, changed and deleted; a change that would be refused is told with its reason and remedy, and nothing of it is done.
     /// What the platform team decides is not known here, and stands under its name, such as `kafka.bootstrapServers`.
+    ///
+    /// With --online, the steps from what is there now, in the cluster, in Kafka and in ClickHouse, for every pipeline that the objects
+    /// concern, those among them that no file shows. The apiserver is asked what it would take, and the operator's own look goes through
+    /// what is there; nothing is written anywhere. What could not be looked at is said, and nothing is guessed for it.
     #[command(after_help = exit::PLAN)]
     Plan(PlanArguments),
     /// Judges a change of EventSchemas, or writes a first one from samples.
@@ -79,9 +83,9 @@ pub struct Manifests {
     /// Takes the folders within the folders too.
     #[arg(short = 'R', long)]
     pub recursive: bool,
-    /// Namespace of objects that name none.
-    #[arg(short, long, default_value = "default")]
-    pub namespace: String,
+    /// Namespace of objects that name none; without it `default`, and for `plan --online` that of the kubeconfig's context.
+    #[arg(short, long)]
+    pub namespace: Option<String>,
     /// Takes `http` addresses of ForwardingRules for allowed, as the Helm value `forwarding.allowHttp` does.
     #[arg(long)]
     pub forwarding_allow_http: bool,
@@ -133,12 +137,27 @@ pub struct PlanArguments {
     /// The objects that were applied before: a file or a folder; repeat for more. What is missing now counts as deleted; what could not be applied then counts as not there.
     #[arg(long, value_name = "PATH")]
     pub against: Vec<PathBuf>,
+    /// Plans against what is there now.
+    #[arg(long, conflicts_with = "against")]
+    pub online: bool,
+    /// With --online: applies as `kubectl apply --server-side` does; without it, as `kubectl apply` does.
+    #[arg(long, requires = "online")]
+    pub server_side: bool,
+    /// With --server-side: in whose name.
+    #[arg(long, value_name = "NAME", default_value = "kubectl", requires = "server_side", value_parser = manager)]
+    pub field_manager: String,
+    /// With --online: namespace of the operator, whose settings are read where that is allowed.
+    #[arg(long, value_name = "NAMESPACE", default_value = "tributary-system", requires = "online")]
+    pub operator_namespace: String,
     /// Form of the plan.
     #[arg(long, default_value = "human", value_enum)]
     pub format: PlanFormat,
-    /// Shows new Kubernetes objects whole, as YAML.
+    /// Shows new Kubernetes objects whole, as YAML; values of Secrets are left out.
     #[arg(long)]
     pub objects: bool,
+    /// With --online: how to reach what is there.
+    #[command(flatten)]
+    pub servers: online::ServerArguments,
 }
 
 /// Form of a plan.
@@ -192,4 +211,13 @@ pub enum LintFormat {
     Sarif,
     /// Annotations of GitHub Actions.
     Github,
+}
+
+/// Takes a name that stands in an address as it is: nothing may follow it there.
+fn manager(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err(format!("`{text}` must be letters, digits, `-`, `_` and `.`"));
+    }
+    Ok(text.to_owned())
 }

@@ -39,10 +39,10 @@ Exit codes:
 /// The codes of `plan`.
 pub const PLAN: &str = "\
 Exit codes:
-  0  everything can be applied
-  1  without --against: something would be refused
-  2  it could not run: a file cannot be read, an argument is wrong
-  3  with --against: a change would be refused, or rows and records would be deleted";
+  0  everything can be applied, or nothing is to be done
+  1  without --against and --online: something would be refused; with --online: something could not be looked at, and all else can be applied
+  2  it could not run: a file cannot be read, an argument is wrong, the apiserver does not answer
+  3  with --against or --online: a change would be refused, or rows and records would be deleted";
 
 /// The codes of `schema check`.
 pub const CHECK: &str = "\

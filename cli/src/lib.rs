@@ -5,7 +5,7 @@
 //!   (read)    (parse)   (judge)  plan    statements, topics, objects
 //!                                trial   rows, rejections, deliveries of sample events
 //! samples ─▶ infer ─▶ a first EventSchema
-//! a running stream ─▶ online ─▶ status, audit, dead letters, send, tail
+//! a running stream ─▶ online ─▶ status, audit, dead letters, send, tail, and a plan against what is there
 //! ```
 //! In: arguments, files, standard input. Out: text for people or tools, and an exit code that says how it ended.
 //! Everything that is decided is decided by the crates that decide it in a cluster: `crds` judges as the apiserver,
@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments, input: &mut dyn Read, out: &mut dyn Write) -> 
     match &arguments.command {
         Command::Lint(lint) => lint::run(lint, input, out),
         Command::Online(command) => online::run(command, input, out),
+        Command::Plan(plan) if plan.online => online::plan(plan, input, out),
         Command::Plan(plan) => plan::run(plan, input, out),
         Command::Schema(SchemaCommand::Check(check)) => schema::check::run(check, input, out),
         Command::Schema(SchemaCommand::Infer(infer)) => schema::infer::run(infer, input, out),

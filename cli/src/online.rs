@@ -4,8 +4,9 @@
 //! flags, kubeconfig ─▶ cluster ─▶ reach ─▶ kafka, clickhouse ─▶ status, audit, letters, replay, send, tail, report
 //!                      (asks)     (addresses)  (ask)             (decide and tell; what decides is pure)
 //! ```
-//! In: arguments. Out: text for people or tools, and how it ended. `cluster.rs`, `kafka.rs` and `clickhouse.rs` are the only places with IO.
-//! Not here: any judgement of a spec; the operator has judged it, and its status is shown.
+//! In: arguments. Out: text for people or tools, and how it ended. `cluster.rs`, `kafka.rs` and `clickhouse.rs` are the only places with IO;
+//! `plan` has its own, through the operator's gateways.
+//! Not here: any judgement of a spec; the operator has judged it, and its status is shown. Of a plan, it judges here.
 
 mod audit;
 mod clickhouse;
@@ -13,6 +14,7 @@ mod cluster;
 mod ends;
 mod kafka;
 mod letters;
+pub(crate) mod plan;
 mod reach;
 mod replay;
 mod report;
@@ -26,8 +28,18 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result};
 
+use crate::arguments::PlanArguments;
 use crate::arguments::online::OnlineCommand;
 use crate::exit::Exit;
+
+/// Runs `plan --online`.
+///
+/// # Errors
+/// When a file cannot be read, or the apiserver does not answer.
+pub fn plan(arguments: &PlanArguments, input: &mut dyn Read, out: &mut dyn Write) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.context("failed to start")?.block_on(plan::run(arguments, input, out))
+}
 
 /// Runs a command that asks a running stream.
 ///

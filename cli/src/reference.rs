@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # Reference of `kubectl tributary`
 
 One binary, `kubectl-tributary`: kubectl finds it on the PATH; a pipeline of continuous integration may call it by its own name.
-`lint`, `test`, `plan` and `schema` ask no cluster; the others ask a running stream. Findings carry the reasons of [reasons.md](reasons.md).
+`lint`, `test`, `plan` without `--online` and `schema` ask no cluster; the others ask a running stream. Findings carry the reasons of [reasons.md](reasons.md).
 ";
 
 #[test]

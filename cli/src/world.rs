@@ -7,7 +7,7 @@
 
 pub mod across;
 pub mod object;
-mod secrets;
+pub(crate) mod secrets;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -77,7 +77,7 @@ impl World {
             live: BTreeMap::new(),
             secrets: BTreeMap::new(),
             judges,
-            namespace: manifests.namespace.clone(),
+            namespace: manifests.namespace.clone().unwrap_or_else(|| "default".to_owned()),
             n_applied: 0,
             n_skipped: 0,
         })

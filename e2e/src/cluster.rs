@@ -28,7 +28,7 @@ use crate::install;
 use crate::wait::{self, Reported};
 
 /// Name under which the tests apply objects.
-const FIELD_MANAGER: &str = "e2e";
+pub const FIELD_MANAGER: &str = "e2e";
 
 /// A connected cluster.
 #[derive(Clone)]

@@ -5,7 +5,9 @@
 //! Not here: what the values mean; the gateways read them themselves.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crds::conditions::{ConditionType, Reason};
 
@@ -18,6 +20,26 @@ use crate::settings::Settings;
 const LARGEST_FILE: u64 = 256 * 1024;
 /// How the files begin that are librdkafka properties.
 const KAFKA_PREFIX: &str = "kafka.";
+
+/// Where the files of the connection are.
+#[derive(Debug, Clone, Default)]
+pub enum Files {
+    /// In the connection folder of the settings, read anew on each use.
+    #[default]
+    Folder,
+    /// Here, for whoever looks from outside the operator's pod.
+    Given(Given),
+}
+
+/// Files by name; what is in them is never shown.
+#[derive(Clone)]
+pub struct Given(pub Arc<BTreeMap<String, Vec<u8>>>);
+
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// The folder cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::clickhouse::mark::Mark;
 use crate::clickhouse::table::{ActualTable, TableChange, TableName};
 use crate::clickhouse::{ClickHouseError, Tables};
-use crate::connection;
+use crate::connection::{self, Files, Given};
 use crate::fault::{Cure, Fault};
 use crate::kafka::topic::{Topic, TopicChange};
 use crate::kafka::{KafkaError, Topics};
@@ -58,6 +58,8 @@ pub struct Context {
     pub retries: Arc<Retries>,
     /// What is remembered of streams whose pods follow their lag.
     pub memories: Arc<Memories>,
+    /// Where the files of the connection are.
+    pub files: Files,
     /// The time.
     pub clock: fn() -> Timestamp,
 }
@@ -117,9 +119,14 @@ impl Context {
         changed.map_err(|error| clickhouse_fault(&error))
     }
 
-    /// Reads the files of the connection folder.
+    /// Reads the files of the connection.
     pub async fn connection(&self) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
-        connection::read(&self.settings.connection_dir).await.map_err(|error| error.fault())
+        match &self.files {
+            Files::Folder => {
+                connection::read(&self.settings.connection_dir).await.map_err(|error| error.fault())
+            }
+            Files::Given(Given(files)) => Ok(files.as_ref().clone()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use jiff::Timestamp;
+use operator::connection::Files;
 use operator::context::Context;
 use operator::fence::{self, Tenure};
 use operator::http::{self, Readiness};
@@ -114,6 +115,7 @@ fn context(
         metrics: metrics.clone(),
         retries: Arc::default(),
         memories: Arc::default(),
+        files: Files::Folder,
         clock: Timestamp::now,
     })
 }

@@ -11,6 +11,9 @@ use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{self, Lookup, ObjectRef, Store};
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Names one object, for metrics and retries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +91,15 @@ impl Stores {
         (Self { schemas, pipelines, rules }, writers)
     }
 
+    /// Makes stores that hold these objects, as the apiserver gives them, and learn of nothing more.
+    pub fn of((schemas, pipelines, rules): (Vec<Value>, Vec<Value>, Vec<Value>)) -> serde_json::Result<Self> {
+        let (stores, mut writers) = Self::new();
+        fill(&mut writers.schemas, schemas)?;
+        fill(&mut writers.pipelines, pipelines)?;
+        fill(&mut writers.rules, rules)?;
+        Ok(stores)
+    }
+
     /// Waits until all three kinds have been listed: what is not in a store is missing only then.
     pub async fn wait_until_listed(&self) -> Result<(), WriterDropped> {
         self.schemas.wait_until_ready().await?;
@@ -135,6 +147,18 @@ impl Stores {
         rules.retain(|rule| rule.spec.pipeline.name == pipeline);
         rules
     }
+}
+
+fn fill<K>(writer: &mut Writer<DeserializeGuard<K>>, objects: Vec<Value>) -> serde_json::Result<()>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+{
+    writer.apply_watcher_event(&Event::Init);
+    for object in objects {
+        writer.apply_watcher_event(&Event::InitApply(serde_json::from_value(object)?));
+    }
+    writer.apply_watcher_event(&Event::InitDone);
+    Ok(())
 }
 
 fn find<K>(store: &Store<DeserializeGuard<K>>, namespace: &str, name: &str) -> Found<K>

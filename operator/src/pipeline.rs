@@ -30,7 +30,10 @@ use crate::objects::Key;
 use crate::settings::Settings;
 use crate::status::{Conditions, Standing};
 use crate::tenants::{self, gather as tenancy};
+use apply::Applied;
 use cleanup::Cleanup;
+use gather::Gathered;
+use plan::Plan;
 
 /// Kind, as metrics and keys name it.
 pub const KIND: &str = "AnalyticsPipeline";
@@ -48,21 +51,7 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     if pipeline.metadata.deletion_timestamp.is_some() {
         return end(ctx, pipeline, standing).await;
     }
-    let gathering = gather::gather(ctx, pipeline, standing); // (reads everything)
-    let gathered = traces::within(traces::span!("gather"), gathering, not_gathered).await?;
-    let planned = planned(pipeline, &gathered, &ctx.settings); // (pure)
-    let (plan, mut applied) = match planned {
-        Ok(plan) => {
-            let applying = apply::apply(ctx, pipeline, &plan, &gathered); // (writes)
-            let applied = traces::within(traces::span!("apply"), applying, not_applied).await?;
-            (Some(plan), applied)
-        }
-        Err(faults) => (None, apply::Applied { faults, ..apply::Applied::default() }),
-    };
-    if pipeline.spec.suspend && applied.deployment.is_none() {
-        let uid = pipeline.uid().unwrap_or_default();
-        apply::suspend(ctx, &uid, &gathered.children, &mut applied).await?; // (writes)
-    }
+    let Carried { gathered, plan, applied } = carry_out(ctx, pipeline, standing).await?; // (reads everything, writes)
     let key = Key::of(KIND, pipeline);
     remember(ctx, &key, plan.as_ref(), &applied);
     let now = (ctx.clock)();
@@ -73,12 +62,47 @@ pub async fn reconcile(ctx: &Context, pipeline: &AnalyticsPipeline) -> Result<Lo
     Ok(Look::new(&outcome.status.conditions, if by_lag { pace.by_lag() } else { pace }))
 }
 
+/// What was read, what must be, and how far it came.
+#[derive(Debug)]
+pub struct Carried {
+    /// What was read.
+    pub gathered: Gathered,
+    /// What must be, where nothing is wrong.
+    pub plan: Option<Plan>,
+    /// How far it came, and every fault.
+    pub applied: Applied,
+}
+
+/// Carries out what a pipeline asks for.
+pub async fn carry_out(
+    ctx: &Context,
+    pipeline: &AnalyticsPipeline,
+    standing: Result<tenants::Standing, Fault>,
+) -> Result<Carried, ApplyError> {
+    let gathering = gather::gather(ctx, pipeline, standing); // (reads everything)
+    let gathered = traces::within(traces::span!("gather"), gathering, not_gathered).await?;
+    let planned = planned(pipeline, &gathered, &ctx.settings); // (pure)
+    let (plan, mut applied) = match planned {
+        Ok(plan) => {
+            let applying = apply::apply(ctx, pipeline, &plan, &gathered); // (writes)
+            let applied = traces::within(traces::span!("apply"), applying, not_applied).await?;
+            (Some(plan), applied)
+        }
+        Err(faults) => (None, Applied { faults, ..Applied::default() }),
+    };
+    if pipeline.spec.suspend && applied.deployment.is_none() {
+        let uid = pipeline.uid().unwrap_or_default();
+        apply::suspend(ctx, &uid, &gathered.children, &mut applied).await?; // (writes)
+    }
+    Ok(Carried { gathered, plan, applied })
+}
+
 /// Makes the plan within a span.
 fn planned(
     pipeline: &AnalyticsPipeline,
-    gathered: &gather::Gathered,
+    gathered: &Gathered,
     settings: &Settings,
-) -> Result<plan::Plan, Vec<Fault>> {
+) -> Result<Plan, Vec<Fault>> {
     let span = traces::span!("plan");
     let planned = span.in_scope(|| plan::plan(pipeline, gathered, settings));
     let faults = planned.as_ref().err();
@@ -87,7 +111,7 @@ fn planned(
 }
 
 /// Returns why not all could be read.
-fn not_gathered(gathered: &Result<gather::Gathered, ApplyError>) -> Option<String> {
+fn not_gathered(gathered: &Result<Gathered, ApplyError>) -> Option<String> {
     match gathered {
         Ok(gathered) => [gathered.topics.as_ref().err(), gathered.table.as_ref().err()]
             .into_iter()
@@ -99,7 +123,7 @@ fn not_gathered(gathered: &Result<gather::Gathered, ApplyError>) -> Option<Strin
 }
 
 /// Returns why not all could be brought to what must be.
-fn not_applied(applied: &Result<apply::Applied, ApplyError>) -> Option<String> {
+fn not_applied(applied: &Result<Applied, ApplyError>) -> Option<String> {
     match applied {
         Ok(applied) => gravest(&applied.faults).map(|fault| fault.reason.to_string()),
         Err(error) => Some(error.reason()),
@@ -107,7 +131,7 @@ fn not_applied(applied: &Result<apply::Applied, ApplyError>) -> Option<String> {
 }
 
 /// Keeps what the next decision on the number of pods needs, once this one is carried out.
-fn remember(ctx: &Context, key: &Key, plan: Option<&plan::Plan>, applied: &apply::Applied) {
+fn remember(ctx: &Context, key: &Key, plan: Option<&Plan>, applied: &Applied) {
     match plan.map(|plan| &plan.pods.decision) {
         Some(Some(decision)) if applied.deployment.is_some() => ctx.memories.keep(key, decision.memory),
         Some(None) => ctx.memories.forget(key),

@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clickhouse::memory::MemoryTables;
+use crate::connection::Files;
 use crate::context::Context;
 use crate::kafka::memory::MemoryTopics;
 use crate::kubernetes::{ApplyError, Kubernetes};
@@ -107,6 +108,7 @@ impl Fixture {
             metrics,
             retries: Arc::default(),
             memories: Arc::default(),
+            files: Files::Folder,
             clock: noon,
         };
         let mut fixture = Self { ctx, cluster, topics, tables, reports, writers };

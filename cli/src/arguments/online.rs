@@ -68,13 +68,22 @@ pub struct StreamArguments {
     pub reach: ReachArguments,
 }
 
-/// How to reach a cluster, and Kafka and ClickHouse from here.
+/// How to reach a namespace of a cluster, and Kafka and ClickHouse from here.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How to reach the stream")]
 pub struct ReachArguments {
     /// Namespace of the AnalyticsPipeline; without it, that of the kubeconfig's context.
     #[arg(short, long, global = true)]
     pub namespace: Option<String>,
+    /// How to reach all of it.
+    #[command(flatten)]
+    pub servers: ServerArguments,
+}
+
+/// How to reach a cluster, and Kafka and ClickHouse from here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "How to reach the stream")]
+pub struct ServerArguments {
     /// The kubeconfig; without it, the one that kubectl would take.
     #[arg(long, value_name = "FILE", global = true)]
     pub kubeconfig: Option<PathBuf>,

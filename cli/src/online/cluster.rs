@@ -21,13 +21,14 @@ use operator::processors::PORT;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::arguments::online::ReachArguments;
+use crate::arguments::online::{ReachArguments, ServerArguments};
 
 /// The file of the ConfigMap in which the operator tells the processors of their stream.
 const STREAM: &str = "stream.yaml";
 const FIELD_MANAGER: &str = "kubectl-tributary";
 
 /// One namespace of a cluster.
+#[derive(Clone)]
 pub(super) struct Cluster {
     client: Client,
     /// The namespace.
@@ -37,31 +38,46 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Reads the kubeconfig; nobody is asked yet.
     pub(super) async fn connect(reach: &ReachArguments) -> Result<Self> {
-        let options = KubeConfigOptions { context: reach.context.clone(), ..KubeConfigOptions::default() };
-        let config = match &reach.kubeconfig {
+        Self::connect_to(&reach.servers, reach.namespace.clone()).await
+    }
+
+    /// Reads the kubeconfig; a namespace wins over that of its context.
+    pub(super) async fn connect_to(servers: &ServerArguments, namespace: Option<String>) -> Result<Self> {
+        let options = KubeConfigOptions { context: servers.context.clone(), ..KubeConfigOptions::default() };
+        let config = match &servers.kubeconfig {
             Some(path) => {
                 let read = Kubeconfig::read_from(path)
                     .with_context(|| format!("failed to read the kubeconfig `{}`", path.display()))?;
                 Config::from_custom_kubeconfig(read, &options).await
             }
-            None if reach.context.is_some() => Config::from_kubeconfig(&options).await,
-            None => return Self::inferred(reach).await,
+            None if servers.context.is_some() => Config::from_kubeconfig(&options).await,
+            None => return Self::inferred(namespace).await,
         };
         Self::new(
             config.context("failed to use the kubeconfig; name another one, or a context that it has")?,
-            reach,
+            namespace,
         )
     }
 
-    async fn inferred(reach: &ReachArguments) -> Result<Self> {
+    async fn inferred(namespace: Option<String>) -> Result<Self> {
         let config = Config::infer().await;
-        Self::new(config.context("failed to find a cluster; name a kubeconfig with --kubeconfig")?, reach)
+        Self::new(config.context("failed to find a cluster; name a kubeconfig with --kubeconfig")?, namespace)
     }
 
-    fn new(config: Config, reach: &ReachArguments) -> Result<Self> {
-        let namespace = reach.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    fn new(config: Config, namespace: Option<String>) -> Result<Self> {
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).context("failed to use the kubeconfig")?;
         Ok(Self { client, namespace })
+    }
+
+    /// Returns another namespace of the same cluster.
+    pub(super) fn within(&self, namespace: &str) -> Self {
+        Self { client: self.client.clone(), namespace: namespace.to_owned() }
+    }
+
+    /// Returns the way to the apiserver.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     fn api<K>(&self) -> Api<K>
@@ -72,7 +88,7 @@ impl Cluster {
     }
 
     /// Reads an object that may not be there.
-    async fn find<K>(&self, name: &str) -> Result<Option<K>>
+    pub(super) async fn find<K>(&self, name: &str) -> Result<Option<K>>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {

@@ -13,7 +13,7 @@ use crds::stream_config::StreamConfig;
 use processor::source::kafka::properties::Connection;
 
 use super::cluster::Cluster;
-use crate::arguments::online::{ReachArguments, StreamArguments};
+use crate::arguments::online::{ServerArguments, StreamArguments};
 
 /// How the files of a connection begin that are librdkafka properties.
 const KAFKA_PREFIX: &str = "kafka.";
@@ -60,7 +60,7 @@ impl Addresses {
 
 impl Flags {
     /// Reads the files that flags name.
-    pub(super) fn read(arguments: &ReachArguments) -> Result<Self> {
+    pub(super) fn read(arguments: &ServerArguments) -> Result<Self> {
         let read = |path: &Path| {
             fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()))
         };
@@ -76,21 +76,31 @@ impl Flags {
     }
 
     /// Whether the Secret of the processors is not needed.
-    fn name_users(&self) -> bool {
+    pub(super) fn name_users(&self) -> bool {
         self.clickhouse_user.is_some() && self.clickhouse_password.is_some()
     }
 
     /// Joins them with what the cluster says. Pure.
     pub(super) fn join(self, config: &StreamConfig, secret: &BTreeMap<String, String>) -> Addresses {
-        let mut kafka_properties = config.kafka.properties.clone();
+        let StreamConfig { kafka, clickhouse, .. } = config;
+        self.join_told((&kafka.bootstrap, &kafka.properties, &clickhouse.url), secret)
+    }
+
+    /// Joins them with what the operator tells its processors, or would tell them: brokers, properties, ClickHouse. Pure.
+    pub(super) fn join_told(
+        self,
+        (bootstrap, properties, url): (&str, &BTreeMap<String, String>, &str),
+        secret: &BTreeMap<String, String>,
+    ) -> Addresses {
+        let mut kafka_properties = properties.clone();
         let secrets = secret.iter().filter_map(|(key, value)| Some((key.strip_prefix(KAFKA_PREFIX)?, value)));
         kafka_properties.extend(secrets.map(|(key, value)| (key.to_owned(), value.clone())));
         kafka_properties.extend(self.kafka_properties);
         let of_secret = |key: &str| secret.get(key).cloned().unwrap_or_default();
         Addresses {
-            kafka: self.kafka.unwrap_or_else(|| config.kafka.bootstrap.clone()),
+            kafka: self.kafka.unwrap_or_else(|| bootstrap.to_owned()),
             kafka_properties,
-            clickhouse_url: self.clickhouse_url.unwrap_or_else(|| config.clickhouse.url.clone()),
+            clickhouse_url: self.clickhouse_url.unwrap_or_else(|| url.to_owned()),
             clickhouse_user: self.clickhouse_user.unwrap_or_else(|| of_secret("clickhouse-user")),
             clickhouse_password: self.clickhouse_password.unwrap_or_else(|| of_secret("clickhouse-password")),
         }
@@ -100,7 +110,7 @@ impl Flags {
 impl Reach {
     /// Finds out how a stream is reached, where that is known.
     pub(super) async fn find(cluster: &Cluster, stream: &StreamArguments) -> Result<Option<Self>> {
-        let flags = Flags::read(&stream.reach)?;
+        let flags = Flags::read(&stream.reach.servers)?;
         let Some(config) = cluster.stream_config(&stream.name).await? else { return Ok(None) };
         let secret = match cluster.connection(&stream.name).await {
             Ok(secret) => secret,

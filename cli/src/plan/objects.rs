@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct FieldChange {
+pub(crate) struct FieldChange {
     /// Path.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Value before; null for none.
-    pub(super) before: Value,
+    pub(crate) before: Value,
     /// Value after; null for none.
-    pub(super) after: Value,
+    pub(crate) after: Value,
 }
 
 /// Returns the objects by kind, in the order in which they are applied.
@@ -35,7 +35,7 @@ pub(super) fn values(objects: &Objects) -> Result<Vec<(&'static str, Value)>, se
 }
 
 /// Returns the fields that differ, in the order of their paths.
-pub(super) fn difference(before: &Value, after: &Value) -> Vec<FieldChange> {
+pub(crate) fn difference(before: &Value, after: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     walk("", &opened(before), &opened(after), &mut changes);
     changes

@@ -2,13 +2,11 @@
 //!
 //! In: plans before and after. Out: statements, changes of topics, and Kubernetes objects that come, change or go. Pure.
 
-use std::collections::BTreeMap;
-
 use crds::analytics_pipeline::DeletionPolicy;
 use crds::schema::{Schema, evolution};
 use crds::{AnalyticsPipeline, EventSchema, ForwardingRule};
 use operator::clickhouse::ddl::statement;
-use operator::clickhouse::table::TableChange;
+use operator::clickhouse::table::{TableChange, deletes_rows};
 use operator::kafka::topic::TopicChange;
 use operator::pipeline::build::build;
 use operator::pipeline::claims;
@@ -17,14 +15,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::objects::{FieldChange, difference, values};
-use super::text;
+use super::{Known, text};
 use crate::world::across::Planned;
-use crate::world::object::{Held, Name};
+use crate::world::object::Name;
 
 /// What happens to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     /// It is made.
     Create,
     /// It changes.
@@ -35,42 +33,46 @@ pub(super) enum Verb {
 
 /// One object that comes, changes or goes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// What happens.
-    pub(super) verb: Verb,
+    pub(crate) verb: Verb,
     /// `Deployment shop/ios-processor`.
-    pub(super) object: String,
+    pub(crate) object: String,
     /// What changes, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// The fields that change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) fields: Vec<FieldChange>,
+    pub(crate) fields: Vec<FieldChange>,
     /// The whole object, where it is made.
     #[serde(skip_serializing_if = "Value::is_null")]
-    pub(super) value: Value,
+    pub(crate) value: Value,
 }
 
 impl Step {
-    fn new(verb: Verb, object: String) -> Self {
+    /// Begins with what happens to which object.
+    pub(crate) fn new(verb: Verb, object: String) -> Self {
         Self { verb, object, notes: Vec::new(), fields: Vec::new(), value: Value::Null }
     }
 }
 
 /// All that is done for one pipeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PipelineSteps {
+pub(crate) struct PipelineSteps {
     /// `shop/ios`.
-    pub(super) pipeline: String,
+    pub(crate) pipeline: String,
     /// Statements for ClickHouse, in order.
-    pub(super) statements: Vec<String>,
+    pub(crate) statements: Vec<String>,
     /// What is done to topics and groups, in words.
-    pub(super) topics: Vec<String>,
+    pub(crate) topics: Vec<String>,
     /// Kubernetes objects.
-    pub(super) objects: Vec<Step>,
-    /// Rows and records are deleted.
-    pub(super) deletes_data: bool,
+    pub(crate) objects: Vec<Step>,
+    /// Rows and records that are deleted because they are kept for less long, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) losses: Vec<String>,
+    /// All rows and records are deleted.
+    pub(crate) deletes_data: bool,
 }
 
 impl PipelineSteps {
@@ -92,8 +94,10 @@ impl PipelineSteps {
                 }
             }
         }
+        let before_ttl = before.and_then(|plan| plan.table.ttl());
         Ok(Self {
             pipeline: name.to_string(),
+            losses: losses((before.is_some(), before_ttl.as_deref()), (&changes.table, &changes.topics)),
             statements: changes.table.iter().map(statement).collect(),
             topics: changes.topics.iter().map(text::topic).collect(),
             objects,
@@ -118,13 +122,32 @@ impl PipelineSteps {
             );
             statements.push(statement(&TableChange::DropTable { table: plan.table.full_name() }));
         }
-        Ok(Self { pipeline: name.to_string(), statements, topics, objects, deletes_data })
+        Ok(Self { pipeline: name.to_string(), statements, topics, objects, losses: Vec::new(), deletes_data })
     }
 
     /// Returns whether nothing is done.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.topics.is_empty() && self.objects.is_empty()
     }
+}
+
+/// Finds rows and records that go because they are kept for less long, under the operator's verdicts.
+pub(crate) fn losses(
+    (has_table, ttl): (bool, Option<&str>),
+    (table, topics): (&[TableChange], &[TopicChange]),
+) -> Vec<String> {
+    let of_table = |change: &TableChange| {
+        let TableChange::ModifyTtl { table, ttl: after } = change else { return None };
+        let is_loss = has_table && deletes_rows(ttl, after.as_deref());
+        is_loss.then(|| text::lost_rows(table, ttl, after.as_deref()))
+    };
+    let of_topic = |change: &TopicChange| {
+        let TopicChange::AlterConfig { name, changes } = change else { return Vec::new() };
+        let lost = changes.iter().filter(|change| change.deletes_records());
+        lost.map(|change| text::lost_records(name, change)).collect()
+    };
+    let of_topics = topics.iter().flat_map(of_topic);
+    table.iter().filter_map(of_table).chain(of_topics).collect()
 }
 
 fn label(kind: &str, value: &Value) -> String {
@@ -133,13 +156,11 @@ fn label(kind: &str, value: &Value) -> String {
 }
 
 /// Finds the schemas that come, change or go, with what changes in them.
-pub(super) fn schemas(
-    before: &BTreeMap<Name, Held<EventSchema>>,
-    after: &BTreeMap<Name, Held<EventSchema>>,
-) -> Vec<Step> {
+pub(crate) fn schemas(before: &Known<EventSchema>, after: &Known<EventSchema>) -> Vec<Step> {
     let mut steps = Vec::new();
-    for (name, held) in after {
-        let (old, new) = (before.get(name).and_then(accepted), accepted(held));
+    for (name, object) in after {
+        let of = |object: &Option<EventSchema>| object.as_ref().and_then(accepted);
+        let (old, new) = (before.get(name).and_then(of), of(object));
         let Some(new) = new else { continue };
         let object = format!("EventSchema {name}");
         match old {
@@ -163,24 +184,23 @@ fn note(change: &evolution::Change) -> String {
     format!("`{}`: {}", change.field, change.what)
 }
 
-fn accepted(held: &Held<EventSchema>) -> Option<Schema> {
-    let object = held.object.as_ref()?;
+fn accepted(object: &EventSchema) -> Option<Schema> {
     let accepted = object.status.as_ref()?.accepted.as_ref()?;
     Schema::parse(object.metadata.name.as_deref()?, accepted.version, &accepted.spec).ok()
 }
 
 /// Finds the rules that come, change or go.
-pub(super) fn rules(
-    before: &BTreeMap<Name, Held<ForwardingRule>>,
-    after: &BTreeMap<Name, Held<ForwardingRule>>,
-) -> Vec<Step> {
+pub(crate) fn rules(
+    before: &Known<ForwardingRule>,
+    after: &Known<ForwardingRule>,
+) -> serde_json::Result<Vec<Step>> {
     let mut steps = Vec::new();
-    for (name, held) in after.iter().filter(|(_, held)| !held.is_refused) {
+    for (name, new) in after.iter().filter_map(|(name, rule)| Some((name, rule.as_ref()?))) {
         let object = format!("ForwardingRule {name}");
-        match before.get(name) {
+        match before.get(name).and_then(Option::as_ref) {
             None => steps.push(Step::new(Verb::Create, object)),
             Some(old) => {
-                let fields = difference(&old.value["spec"], &held.value["spec"]);
+                let fields = difference(&serde_json::to_value(&old.spec)?, &serde_json::to_value(&new.spec)?);
                 if !fields.is_empty() {
                     steps.push(Step { fields, ..Step::new(Verb::Change, object) });
                 }
@@ -188,14 +208,10 @@ pub(super) fn rules(
         }
     }
     steps.extend(gone("ForwardingRule", before, after));
-    steps
+    Ok(steps)
 }
 
-fn gone<K>(
-    kind: &str,
-    before: &BTreeMap<Name, Held<K>>,
-    after: &BTreeMap<Name, Held<K>>,
-) -> impl Iterator<Item = Step> {
+fn gone<K>(kind: &str, before: &Known<K>, after: &Known<K>) -> impl Iterator<Item = Step> {
     let gone = before.keys().filter(|name| !after.contains_key(name));
     gone.map(move |name| Step::new(Verb::Delete, format!("{kind} {name}")))
 }

@@ -2,7 +2,8 @@
 //!
 //! In: a [`Report`]. Out: text: statements as they would be sent, topics and objects in words, refusals last.
 
-use operator::kafka::topic::{Topic, TopicChange};
+use operator::clickhouse::table::TableName;
+use operator::kafka::topic::{ConfigChange, Topic, TopicChange};
 use operator::kubernetes::labels::CONFIG_HASH;
 use serde_json::Value;
 
@@ -25,6 +26,10 @@ pub(super) fn text(report: &Report, whole: bool) -> String {
             push(&mut text, format_args!("  {finding}\n    {}\n", finding.remedy));
         }
     }
+    if !report.unlooked.is_empty() {
+        text.push_str("could not be looked at, and the plan has nothing of it\n");
+        report.unlooked.iter().for_each(|line| push(&mut text, format_args!("  {line}\n")));
+    }
     text.push_str(&summary(report));
     text
 }
@@ -43,6 +48,13 @@ fn summary(report: &Report) -> String {
     if n_deleted > 0 {
         parts.push(format!("the data of {} deleted", counted(n_deleted, "pipeline")));
     }
+    let n_losses = sum(|steps| steps.losses.len());
+    if n_losses > 0 {
+        parts.push(counted(n_losses, "deletion") + " of older data");
+    }
+    if !report.unlooked.is_empty() {
+        parts.push(format!("{} that could not be looked at", counted(report.unlooked.len(), "thing")));
+    }
     parts.join(", ") + "\n"
 }
 
@@ -54,6 +66,9 @@ fn of_pipeline(text: &mut String, steps: &PipelineSteps, whole: bool) {
     }
     for topic in &steps.topics {
         push(text, format_args!("  {topic}\n"));
+    }
+    for loss in &steps.losses {
+        push(text, format_args!("  {loss}\n"));
     }
     for object in &steps.objects {
         step(text, "  ", object);
@@ -96,8 +111,23 @@ fn field_change(FieldChange { path, before, after }: &FieldChange) -> String {
     }
 }
 
+/// Says which rows go.
+pub(super) fn lost_rows(table: &TableName, before: Option<&str>, after: Option<&str>) -> String {
+    let (before, after) = (before.unwrap_or("none"), after.unwrap_or("none"));
+    format!("rows of table {table} that are too old for the new TTL are DELETED: {before} becomes {after}")
+}
+
+/// Says which records go.
+pub(super) fn lost_records(topic: &str, change: &ConfigChange) -> String {
+    let ConfigChange { key, from, to } = change;
+    let from = from.as_deref().unwrap_or("the brokers' default");
+    format!(
+        "records of topic {topic} that the setting keeps no longer are DELETED: {key}: {from} becomes {to}"
+    )
+}
+
 /// Says what is done to a topic or to groups.
-pub(super) fn topic(change: &TopicChange) -> String {
+pub(crate) fn topic(change: &TopicChange) -> String {
     match change {
         TopicChange::Create(Topic { name, partitions, replicas, config }) => {
             let settings: Vec<_> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -113,7 +143,7 @@ pub(super) fn topic(change: &TopicChange) -> String {
             format!("add partitions to topic {name}: {from} become {to}")
         }
         TopicChange::AlterConfig { name, changes } => {
-            let change = |change: &operator::kafka::topic::ConfigChange| match &change.from {
+            let change = |change: &ConfigChange| match &change.from {
                 Some(from) => format!("{}: {from} becomes {}", change.key, change.to),
                 None => format!("{}: {} is set", change.key, change.to),
             };

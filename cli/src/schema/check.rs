@@ -83,7 +83,7 @@ fn manifests(path: &Path, namespace: &str) -> Manifests {
     Manifests {
         filename: vec![path.to_path_buf()],
         recursive: false,
-        namespace: namespace.to_owned(),
+        namespace: Some(namespace.to_owned()),
         forwarding_allow_http: false,
         forwarding_allowed_networks: Vec::new(),
     }

@@ -18,6 +18,8 @@ use crate::documents::Document;
 
 const GROUP: &str = "tributary.dev/";
 const VERSION: &str = "v1alpha1";
+/// Group and version of our kinds.
+pub const API_VERSION: &str = "tributary.dev/v1alpha1";
 
 /// Our three kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +33,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::EventSchema, Self::AnalyticsPipeline, Self::ForwardingRule];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::EventSchema, Self::AnalyticsPipeline, Self::ForwardingRule];
 
     /// Finds a kind by its word.
     #[must_use]
@@ -148,7 +151,7 @@ impl Object for ForwardingRule {
 }
 
 /// Finds out what a document asks for.
-pub(super) fn ask(value: &Value, default_namespace: &str) -> Asked {
+pub(crate) fn ask(value: &Value, default_namespace: &str) -> Asked {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     let broken = |path, message| Asked::Broken {
@@ -202,7 +205,7 @@ pub(super) fn check_name(name: &str) -> Option<Refusal> {
 }
 
 /// Leaves out what an author does not decide: the status.
-pub(super) fn as_applied(value: &Value) -> Value {
+pub(crate) fn as_applied(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(object) = value.as_object_mut() {
         object.remove("status");

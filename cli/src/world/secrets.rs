@@ -8,7 +8,7 @@ use k8s_openapi::ByteString;
 use serde_json::Value;
 
 /// Reads the values of a Secret: `data` in base64, and `stringData` over it.
-pub(super) fn read(secret: &Value) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn read(secret: &Value) -> BTreeMap<String, Vec<u8>> {
     let mut values = BTreeMap::new();
     for (key, value) in secret["data"].as_object().into_iter().flatten() {
         let bytes: Result<ByteString, _> = serde_json::from_value(value.clone());

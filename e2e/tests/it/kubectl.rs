@@ -34,7 +34,11 @@ spec:
 ";
 
 /// Types a command; returns how it ended and what it printed.
-async fn kubectl_tributary(trial: &Arc<Trial>, words: &str, input: &str) -> Result<(Exit, String)> {
+pub(crate) async fn kubectl_tributary(
+    trial: &Arc<Trial>,
+    words: &str,
+    input: &str,
+) -> Result<(Exit, String)> {
     let words: Vec<String> = ["kubectl-tributary".to_owned()]
         .into_iter()
         .chain(words.split(' ').map(str::to_owned))

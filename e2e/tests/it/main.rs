@@ -21,6 +21,7 @@ mod operator;
 mod order;
 mod outage;
 mod partitions;
+mod plan_online;
 mod rebalance;
 mod release;
 mod samples;

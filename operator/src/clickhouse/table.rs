@@ -85,6 +85,23 @@ impl Table {
     }
 }
 
+/// Returns whether rows go under a TTL that would have stayed under the one before. Of one that Tributary did not write it is not known
+/// how long rows stay, so that another one may always let some go.
+pub fn deletes_rows(before: Option<&str>, after: Option<&str>) -> bool {
+    let seconds = |ttl: &str| -> Option<u64> {
+        let counted = ttl.strip_prefix(TIME_COLUMN)?.strip_prefix(" + toIntervalSecond(")?;
+        counted.strip_suffix(')')?.parse().ok()
+    };
+    match (before, after) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(before), Some(after)) => match (seconds(before), seconds(after)) {
+            (Some(before), Some(after)) => after < before,
+            _ => before != after,
+        },
+    }
+}
+
 /// Returns the settings of a table that are ours, by the engine that it has.
 pub fn owned_settings(engine: &str) -> BTreeMap<String, String> {
     let pairs: &[(&str, u64)] = match engine {
@@ -226,5 +243,21 @@ impl TableChange {
             Self::ModifyComment { .. } => format!("change the mark of table `{subject}`"),
             Self::DropTable { .. } => format!("drop table `{subject}`"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::deletes_rows;
+
+    #[test]
+    fn rows_go_under_a_shorter_ttl() {
+        let (day, week) = ("event_time + toIntervalSecond(86400)", "event_time + toIntervalSecond(604800)");
+        assert!(deletes_rows(Some(week), Some(day)));
+        assert!(deletes_rows(None, Some(week)));
+        assert!(deletes_rows(Some("received_at + toIntervalYear(1)"), Some(week)), "it may be longer or not");
+        assert!(!deletes_rows(Some(day), Some(week)));
+        assert!(!deletes_rows(Some(day), Some(day)));
+        assert!(!deletes_rows(Some(day), None));
     }
 }

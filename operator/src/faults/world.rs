@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::admit;
 use super::workloads::Step;
 use crate::clickhouse::memory::MemoryTables;
+use crate::connection::Files;
 use crate::context::Context;
 use crate::controllers;
 use crate::http::Readiness;
@@ -98,6 +99,7 @@ impl World {
             metrics,
             retries: Arc::default(),
             memories: Arc::default(),
+            files: Files::Folder,
             clock: noon,
         };
         self.operator = tokio::spawn(async move {

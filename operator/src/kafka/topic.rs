@@ -66,6 +66,23 @@ pub struct ConfigChange {
     pub to: String,
 }
 
+impl ConfigChange {
+    /// Returns whether records go that would have stayed. Where the brokers' default held it is not known how long they stay, and
+    /// that is no loss to tell of.
+    pub fn deletes_records(&self) -> bool {
+        // -1 is without a limit.
+        let limit = |text: &str| text.parse::<i64>().ok().map(|it| if it < 0 { i64::MAX } else { it });
+        match (self.key.as_str(), self.from.as_deref()) {
+            ("retention.ms" | "retention.bytes", Some(from)) => {
+                matches!((limit(from), limit(&self.to)), (Some(from), Some(to)) if to < from)
+            }
+            ("cleanup.policy", Some("compact")) => self.to.contains("delete"),
+            ("cleanup.policy", Some("delete")) => self.to.contains("compact"),
+            _ => false,
+        }
+    }
+}
+
 /// A difference that no change can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicProblem {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::labels;
 
 /// Keys by which elements of a list are told apart, as the apiserver merges them.
-const KEYS: [&str; 4] = ["name", "mountPath", "containerPort", "uid"];
+pub const KEYS: [&str; 4] = ["name", "mountPath", "containerPort", "uid"];
 
 /// Returns whether `actual` contains `wanted`.
 pub fn contains(actual: &Value, wanted: &Value) -> bool {

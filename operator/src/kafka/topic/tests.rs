@@ -80,3 +80,18 @@ fn each_change_names_its_subject() {
     ];
     assert!(changes.iter().all(|change| change.subject() == "shop.ios"));
 }
+
+#[test]
+fn records_go_when_they_are_kept_for_less_long() {
+    let goes = |key: &str, from: Option<&str>, to: &str| {
+        ConfigChange { key: key.into(), from: from.map(str::to_owned), to: to.into() }.deletes_records()
+    };
+    assert!(goes("retention.ms", Some("2000"), "1000"));
+    assert!(goes("retention.ms", Some("-1"), "1000"), "-1 is for ever");
+    assert!(goes("retention.bytes", Some("2000"), "1000"));
+    assert!(goes("cleanup.policy", Some("compact"), "compact,delete"));
+    assert!(!goes("retention.ms", Some("1000"), "2000"));
+    assert!(!goes("retention.ms", Some("1000"), "-1"));
+    assert!(!goes("retention.ms", None, "1000"), "nobody knows what the brokers' default was");
+    assert!(!goes("max.message.bytes", Some("2000"), "1000"));
+}
