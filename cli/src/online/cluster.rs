@@ -70,6 +70,12 @@ impl Cluster {
         Ok(Self { client, namespace })
     }
 
+    /// Takes a way to the apiserver that is there already.
+    #[cfg(test)]
+    pub(super) fn of(client: Client, namespace: &str) -> Self {
+        Self { client, namespace: namespace.to_owned() }
+    }
+
     /// Returns another namespace of the same cluster.
     pub(super) fn within(&self, namespace: &str) -> Self {
         Self { client: self.client.clone(), namespace: namespace.to_owned() }

@@ -41,7 +41,8 @@ use crate::world::{World, secrets};
 use crate::{documents, files};
 use apiserver::Overlay;
 use asked::{After, Files};
-use dry_run::Mode;
+use dry_run::{Mode, told};
+use gateways::{Open, open};
 use look::{Looked, Looks};
 use objects::Objects;
 use platform::Platform;
@@ -56,42 +57,22 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<Exit> {
     let cluster = Cluster::connect_to(&arguments.servers, arguments.manifests.namespace.clone()).await?;
-    let report = plan(&cluster, arguments, input).await?;
+    let report = plan(&cluster, arguments, input, &open).await?;
     report.tell(arguments, out)?;
     Ok(report.exit(arguments))
 }
 
 /// Plans.
-async fn plan(cluster: &Cluster, arguments: &PlanArguments, input: &mut dyn Read) -> Result<Report> {
-    let (mut all, mut refused) = (Vec::new(), Vec::new());
-    for source in files::read(&arguments.manifests.filename, arguments.manifests.recursive, input)? {
-        let (parsed, broken) = documents::parse(&source);
-        refused.extend(broken.into_iter().map(Finding::of_broken));
-        all.extend(parsed);
-    }
-    let mut asked = Files::sort(all, &cluster.namespace);
-    refused.append(&mut asked.broken);
-    let mode = match arguments.server_side {
-        true => Mode::ServerSide(arguments.field_manager.clone()),
-        false => Mode::ClientSide,
-    };
-    let world = World::new(&arguments.manifests)?;
-    let before = Objects::list(&cluster.client(), &asked.namespaces()).await?;
-    let After { objects: after, refused: more, unasked } =
-        asked::apply(&cluster.client(), (&asked, &before), &mode).await?;
-    refused.extend(more);
+async fn plan(
+    cluster: &Cluster,
+    arguments: &PlanArguments,
+    input: &mut dyn Read,
+    open: &Open,
+) -> Result<Report> {
+    let beginning = begin(cluster, arguments, input).await?;
+    let (looks, uncounted) = looks(cluster, arguments, (open, &beginning)).await?;
+    let Beginning { mut asked, before, after, refused, unasked } = beginning;
     let label = |((kind, name), why): (&(Kind, Name), &String)| format!("{kind} {name}: {why}");
-    let platform = Platform::find(cluster.within(&arguments.operator_namespace)).await;
-    let platform = platform.map_err(|error| format!("{error:#}"));
-    let (elsewhere, uncounted) = elsewhere(cluster, &platform, &asked.namespaces()).await;
-    let looks = Looks {
-        cluster,
-        platform,
-        offline: world.settings.clone(),
-        servers: &arguments.servers,
-        stores: after.stores(&elsewhere)?,
-        overlay: Arc::new(overlay(&after, &asked)),
-    };
     let mut report = Report {
         schemas: plan_steps::schemas(&before.typed(Kind::EventSchema), &after.typed(Kind::EventSchema)),
         rules: plan_steps::rules(&before.typed(Kind::ForwardingRule), &after.typed(Kind::ForwardingRule))?,
@@ -104,6 +85,58 @@ async fn plan(cluster: &Cluster, arguments: &PlanArguments, input: &mut dyn Read
     report.refused.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     report.refused.dedup();
     Ok(report)
+}
+
+/// Objects before and after, what is refused of the files, and what the apiserver could not be asked about.
+struct Beginning {
+    asked: Files,
+    before: Objects,
+    after: Objects,
+    refused: Vec<Finding>,
+    unasked: BTreeMap<(Kind, Name), String>,
+}
+
+/// Reads the files, and what the apiserver has and would have of them.
+async fn begin(cluster: &Cluster, arguments: &PlanArguments, input: &mut dyn Read) -> Result<Beginning> {
+    let (mut all, mut refused) = (Vec::new(), Vec::new());
+    for source in files::read(&arguments.manifests.filename, arguments.manifests.recursive, input)? {
+        let (parsed, broken) = documents::parse(&source);
+        refused.extend(broken.into_iter().map(Finding::of_broken));
+        all.extend(parsed);
+    }
+    let mut asked = Files::sort(all, &cluster.namespace);
+    refused.append(&mut asked.broken);
+    let mode = match arguments.server_side {
+        true => Mode::ServerSide(arguments.field_manager.clone()),
+        false => Mode::ClientSide,
+    };
+    let before = Objects::list(&cluster.client(), &asked.namespaces()).await?;
+    let After { objects: after, refused: more, unasked } =
+        asked::apply(&cluster.client(), (&asked, &before), &mode).await?;
+    refused.extend(more);
+    Ok(Beginning { asked, before, after, refused, unasked })
+}
+
+/// Prepares the looks; says where caps cannot be counted.
+async fn looks<'a>(
+    cluster: &'a Cluster,
+    arguments: &'a PlanArguments,
+    (open, beginning): (&'a Open, &Beginning),
+) -> Result<(Looks<'a>, Option<String>)> {
+    let Beginning { asked, after, .. } = beginning;
+    let platform = Platform::find(cluster.within(&arguments.operator_namespace)).await;
+    let platform = platform.map_err(|error| told(&error));
+    let (elsewhere, uncounted) = elsewhere(cluster, &platform, &asked.namespaces()).await;
+    let looks = Looks {
+        cluster,
+        platform,
+        offline: World::new(&arguments.manifests)?.settings,
+        servers: &arguments.servers,
+        open,
+        stores: after.stores(&elsewhere)?,
+        overlay: Arc::new(overlay(after, asked)),
+    };
+    Ok((looks, uncounted))
 }
 
 /// Looks at every pipeline that the files concern, and at rules that no pipeline looks at. Where the apiserver could not be asked about
@@ -134,7 +167,9 @@ async fn look_at_all(
         }
         let Looked { notes, faults, rules, is_told } = looks.pipeline(name, pipeline).await?;
         let value = after.get(Kind::AnalyticsPipeline, name).unwrap_or(&Value::Null);
-        let own = steps::own(label.clone(), before.get(Kind::AnalyticsPipeline, name), value);
+        // Of what is refused only the refusal is told, as offline.
+        let own = steps::own(label.clone(), before.get(Kind::AnalyticsPipeline, name), value)
+            .filter(|_| faults.is_empty());
         report.pipelines.push(steps::of_pipeline(name.to_string(), own, &notes, is_told));
         let document = asked.document(Kind::AnalyticsPipeline, name);
         report.refused.extend(faults.iter().map(|fault| Finding::of_fault(&document, &label, fault)));
@@ -247,3 +282,6 @@ fn overlay(after: &Objects, asked: &Files) -> Overlay {
     overlay.keys = keys;
     overlay
 }
+
+#[cfg(test)]
+mod tests;

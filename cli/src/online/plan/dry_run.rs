@@ -106,6 +106,14 @@ pub(super) fn code(error: &kube::Error) -> Option<u16> {
     if let kube::Error::Api(status) = error { Some(status.code) } else { None }
 }
 
+/// Says what went wrong; of an answer of the apiserver, its own words: they name the right that is missing.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) => status.message.clone(),
+        Some(_) | None => format!("{error:#}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

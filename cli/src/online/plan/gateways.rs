@@ -20,6 +20,12 @@ use operator::report::Chain;
 use super::book::Book;
 use crate::online::reach::Addresses;
 
+/// Kafka and ClickHouse.
+pub(super) type Gateways = (Arc<dyn Topics>, Arc<dyn Tables>);
+
+/// Opens both at some addresses.
+pub(super) type Open = dyn Fn(&Addresses, Option<Arc<str>>) -> Gateways;
+
 /// Kafka as it is.
 pub(super) struct SeenTopics {
     /// Who is asked, or why nobody is.
@@ -39,10 +45,7 @@ pub(super) struct SeenTables {
 }
 
 /// Opens the real Kafka and the real ClickHouse; nobody is asked yet.
-pub(super) fn open(
-    addresses: &Addresses,
-    authorities: Option<Arc<str>>,
-) -> (Arc<dyn Topics>, Arc<dyn Tables>) {
+pub(super) fn open(addresses: &Addresses, authorities: Option<Arc<str>>) -> Gateways {
     let Addresses { kafka, kafka_properties, clickhouse_url, clickhouse_user, clickhouse_password } =
         addresses.clone();
     let kafka = KafkaConnection { bootstrap: kafka, properties: kafka_properties };

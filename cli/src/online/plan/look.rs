@@ -30,7 +30,8 @@ use operator::tenants::{Standing, Tenants};
 
 use super::apiserver::{self, Overlay};
 use super::book::{Book, Notes};
-use super::gateways::{SeenTables, SeenTopics, open};
+use super::dry_run::told;
+use super::gateways::{Open, SeenTables, SeenTopics};
 use super::platform::Platform;
 use super::stream::{Stream, authorities, texts};
 use crate::arguments::online::ServerArguments;
@@ -48,6 +49,8 @@ pub(super) struct Looks<'a> {
     pub(super) offline: Settings,
     /// Flags that say how servers are reached.
     pub(super) servers: &'a ServerArguments,
+    /// Opens the gateways.
+    pub(super) open: &'a Open,
     /// The objects as they would be, as the operator's stores.
     pub(super) stores: Stores,
     /// The same, as the apiserver would have them.
@@ -85,6 +88,10 @@ impl Looks<'_> {
         match carried {
             Ok(carried) => {
                 faults = carried.applied.faults;
+                if carried.plan.is_some_and(|plan| plan.must_stop_first) {
+                    let what = "its processors stop first, as their topic is gone or another one; plan again once they have";
+                    book.open().unlooked.insert(format!("AnalyticsPipeline {name}: {what}"));
+                }
                 for (rule, checked) in carried.gathered.rules {
                     rules.extend(checked.err().map(|faults| (rule, faults)));
                 }
@@ -135,7 +142,7 @@ impl Looks<'_> {
         let book = Arc::new(Book::default());
         let cluster = self.cluster.within(&name.namespace);
         let stream = Stream::find(&cluster, &name.name, &self.stores.pipelines_in(&name.namespace)).await;
-        let told = stream.standing(&name.namespace);
+        let of_stream = stream.standing(&name.namespace);
         let (settings, tenants) = match &self.platform {
             Ok(platform) => (platform.settings(None), platform.tenants.clone()),
             Err(why) => {
@@ -146,10 +153,10 @@ impl Looks<'_> {
         let mut ctx = self.context(&book, settings, tenants);
         let standing = match &self.platform {
             Ok(_) => standing(&ctx, &name.namespace).await?,
-            Err(_) => Ok(told.clone()),
+            Err(_) => Ok(of_stream.clone()),
         };
         // Without the right to read the namespace, what a stream of it has tells the names.
-        let standing = if book.open().namespace_is_hidden { Ok(told) } else { standing };
+        let standing = if book.open().namespace_is_hidden { Ok(of_stream) } else { standing };
         if let (Ok(platform), Ok(standing)) = (&self.platform, &standing) {
             ctx.settings = Arc::new(platform.settings(standing.tenant.as_ref()));
         }
@@ -202,7 +209,7 @@ impl Looks<'_> {
             (Some(secret), _) => Ok(secret.clone()),
             (None, Ok(platform)) => {
                 let found = platform.connection(&standing.clone().unwrap_or_default()).await;
-                found.map_err(|error| format!("{error:#}"))
+                found.map_err(|error| told(&error))
             }
             (None, Err(_)) => {
                 Err(stream.unread.first().cloned().unwrap_or_else(|| "no stream has them".to_owned()))
@@ -220,9 +227,9 @@ impl Looks<'_> {
         let is_known = |address: &str, unknown: &str| address != unknown;
         let (as_operator, names_users) = (self.servers.kafka_properties.is_none(), flags.name_users());
         let properties = settings.kafka_properties();
-        let told = (settings.kafka_bootstrap.as_str(), &properties, settings.clickhouse_url.as_str());
-        let addresses = flags.join_told(told, &texts(&secret));
-        let (topics, tables) = open(&addresses, authorities(&secret));
+        let from = (settings.kafka_bootstrap.as_str(), &properties, settings.clickhouse_url.as_str());
+        let addresses = flags.join_told(from, &texts(&secret));
+        let (topics, tables) = (self.open)(&addresses, authorities(&secret));
         let topics = match is_known(&addresses.kafka, &self.offline.kafka_bootstrap) {
             true => Ok(topics),
             false => Err("where Kafka is, is not known; --kafka names it".to_owned()),

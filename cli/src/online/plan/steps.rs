@@ -15,6 +15,8 @@ use crate::plan::objects::{FieldChange, difference};
 use crate::plan::steps::{PipelineSteps, Step, Verb, losses};
 use crate::plan::text;
 
+const DELETES: &str = "whoever deletes the object from then on DELETES all its rows and records";
+
 /// Stands for a value of a Secret.
 const NOT_SHOWN: &str = "(not shown)";
 
@@ -45,7 +47,10 @@ pub(super) fn own(label: String, before: Option<&Value>, after: &Value) -> Optio
         None => Some(Step { value: after, ..Step::new(Verb::Create, label) }),
         Some(before) => {
             let fields = difference(&authored(before), &after);
-            (!fields.is_empty()).then(|| Step { fields, ..Step::new(Verb::Change, label) })
+            let is_deleting = |object: &Value| object["spec"]["deletionPolicy"] == "Delete";
+            let turns = is_deleting(&after) && !is_deleting(before);
+            let notes = turns.then(|| DELETES.to_owned()).into_iter().collect();
+            (!fields.is_empty()).then(|| Step { notes, fields, ..Step::new(Verb::Change, label) })
         }
     }
 }

@@ -17,6 +17,7 @@ use operator::pipeline::claims;
 use operator::settings::Settings;
 use operator::tenants::Standing;
 
+use super::dry_run::told;
 use crate::online::cluster::Cluster;
 
 /// What is known of a stream, and of another one beside it.
@@ -57,7 +58,7 @@ impl Stream {
     }
 
     fn read<T>(&mut self, read: anyhow::Result<T>) -> Option<T> {
-        read.map_err(|error| self.unread.push(format!("{error:#}"))).ok()
+        read.map_err(|error| self.unread.push(told(&error))).ok()
     }
 
     /// Returns the name of the stream that tells what is not known otherwise.
