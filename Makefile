@@ -39,7 +39,7 @@ demo-own: images ## Runs the demo as on a cluster of your own, against the envir
 	$(MAKE) --no-print-directory demo "$${own[@]}" RECEIVER_URL=http://10.250.0.1:8091/big-spenders
 
 counts profile: PURPOSE := counts
-test up crash: PURPOSE := environment
+test up crash faults: PURPOSE := environment
 test: format lint deny unit counts crash check front chart contracts e2e demo-own ## Runs every check and every test, the end-to-end ones on the real thing.
 	@echo "all checks and tests are green; the environment is still up, make down takes it away"
 
@@ -82,9 +82,14 @@ unit: prerequisites ## Runs the unit and golden tests; they need nothing but car
 	@echo "== unit and golden tests; generated files are current"
 	cargo test
 
-faults: prerequisites ## Kills the operator at each of its writes, shows it old and half worlds, and walks at random (SEED=7 chooses).
+# Minutes long, as a Secret travels by the kubelet's clock: it is no part of `make e2e`.
+LONG := user_and_password_of_kafka_and_clickhouse_change_under_load
+
+faults: images ## Kills the operator at each of its writes, shows it old and half worlds, and walks at random (SEED=7 chooses); rotates Secrets under load.
 	@echo "== faults of the operator's surroundings"
 	FAULTS=all cargo test --package operator faults:: -- --nocapture
+	@echo "== Secrets that change under load"
+	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines --test it -- $(LONG)
 
 counts: prerequisites ## Counts the instructions of an event, room by room; fails when a figure grew (UPDATE=1 writes them anew).
 	@echo "== instructions an event"
@@ -122,7 +127,7 @@ contracts: up
 
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
-	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8
+	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8 --skip $(LONG)
 
 bench: PURPOSE := bench
 bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look, PART=latency: one section; docs/benchmarks.md has the rest).
