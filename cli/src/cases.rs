@@ -16,28 +16,47 @@ const PROMPT: &str = "$ ";
 #[test]
 fn every_session_goes_as_it_is_written() {
     let cases = repository().join("cli/cases");
-    let mut stale = Vec::new();
-    let mut n_sessions = 0;
+    let mut golden = Golden::default();
     for case in sorted(&cases).into_iter().filter(|path| path.is_dir()) {
         std::env::set_current_dir(&case).unwrap();
         let is_session = |path: &PathBuf| path.extension() == Some(OsStr::new("session"));
         for path in sorted(&case).into_iter().filter(is_session) {
-            n_sessions += 1;
             let written = fs::read_to_string(&path).unwrap();
             let commands = written.lines().filter_map(|line| line.strip_prefix(PROMPT));
             let gone: String = commands.map(play).collect();
-            if gone == written {
-                continue;
-            }
-            if std::env::var_os("UPDATE").is_some() {
-                fs::write(&path, gone).unwrap();
-            } else {
-                stale.push(format!("{} goes\n{gone}", path.display()));
-            }
+            golden.compare(&path, &gone);
         }
     }
-    assert!(n_sessions > 0);
-    assert!(stale.is_empty(), "{}\nUPDATE=1 writes them anew; look at the difference", stale.join("\n"));
+    golden.conclude();
+}
+
+/// What was written against what is shown now; UPDATE=1 writes it anew.
+#[derive(Default)]
+pub(crate) struct Golden {
+    stale: Vec<String>,
+    n_cases: usize,
+}
+
+impl Golden {
+    /// Compares one file, or writes it.
+    pub(crate) fn compare(&mut self, path: &Path, shown: &str) {
+        self.n_cases += 1;
+        if fs::read_to_string(path).ok().as_deref() == Some(shown) {
+            return;
+        }
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(path, shown).unwrap();
+        } else {
+            self.stale.push(format!("{} is\n{shown}", path.display()));
+        }
+    }
+
+    /// Fails where a file is stale, and where there was none at all.
+    pub(crate) fn conclude(self) {
+        assert!(self.n_cases > 0);
+        let stale = self.stale;
+        assert!(stale.is_empty(), "{}\nUPDATE=1 writes them anew; look at the difference", stale.join("\n"));
+    }
 }
 
 /// Runs a command; returns it with what it printed.

@@ -112,8 +112,7 @@ async fn begin(cluster: &Cluster, connections: &Connections) -> Result<()> {
 }
 
 /// What the platform team of the trials decides.
-#[must_use]
-pub fn policy() -> install::Policy {
+fn policy() -> install::Policy {
     install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] }
 }
 
@@ -145,6 +144,12 @@ impl Trial {
     /// Deletes the namespace with its data; the cluster finishes the work by itself.
     async fn clear(&self) -> Result<()> {
         sweep::delete(&self.cluster, &self.namespace).await
+    }
+
+    /// The chart's values that all trials need.
+    #[must_use]
+    pub fn values(&self) -> Value {
+        install::values(&self.connections, &policy())
     }
 
     /// Objects of a kind in the trial's namespace.

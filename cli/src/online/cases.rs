@@ -22,15 +22,13 @@ use super::letters::{Letters, page as letters_page};
 use super::replay::decide::{Choice, Fate, decide, outgoing};
 use super::replay::page::{Replay, Sent, page as replay_page};
 use super::status::{Snapshot, page as status_page};
-use crate::cases::{repository, sorted};
+use crate::cases::{Golden, repository, sorted};
 
 #[test]
 fn every_page_is_as_it_is_written() {
     let folder = repository().join("cli/cases/online");
-    let mut stale = Vec::new();
-    let mut n_cases = 0;
+    let mut golden = Golden::default();
     for case in sorted(&folder).into_iter().filter(|path| path.is_dir()) {
-        n_cases += 1;
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let shown = match name.split('-').next().unwrap() {
             "status" => status(&case),
@@ -38,18 +36,9 @@ fn every_page_is_as_it_is_written() {
             "letters" => letters(&case, &folder),
             other => panic!("{other} is no kind of case"),
         };
-        let path = case.join("page.txt");
-        if fs::read_to_string(&path).ok().as_deref() == Some(shown.as_str()) {
-            continue;
-        }
-        if std::env::var_os("UPDATE").is_some() {
-            fs::write(&path, shown).unwrap();
-        } else {
-            stale.push(format!("{} is\n{shown}", path.display()));
-        }
+        golden.compare(&case.join("page.txt"), &shown);
     }
-    assert!(n_cases > 0);
-    assert!(stale.is_empty(), "{}\nUPDATE=1 writes them anew; look at the difference", stale.join("\n"));
+    golden.conclude();
 }
 
 /// Reads YAML as the JSON that it stands for: enums have no tags in it.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use crds::AnalyticsPipeline;
 use e2e::cluster::{read_manifests, run};
-use e2e::environment::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, KAFKA_SASL_PORT};
+use e2e::environment::settings::CLICKHOUSE_PASSWORD;
 use e2e::install;
-use e2e::trial::{self, PATIENCE, Trial, alone_with_namespace};
+use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use e2e::wait;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
@@ -17,29 +17,13 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::operator::{knows_no_user, two_rounds_of};
+use crate::outage::behind_password;
+use crate::written;
 
 const MODULE: &str = "github.com/kedacore/keda/v2@v2.21.0";
 const HASH: &str = "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=";
 const DEFINITIONS: [&str; 2] = ["keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml"];
 const SCALER: &str = "clicks-processor";
-
-/// A stream whose pods follow its lag.
-const STREAM: &str = "
-apiVersion: tributary.dev/v1alpha1
-kind: EventSchema
-metadata: {name: click}
-spec:
-  fields:
-  - {name: n, type: Int64, required: true}
----
-apiVersion: tributary.dev/v1alpha1
-kind: AnalyticsPipeline
-metadata: {name: clicks}
-spec:
-  schemas: [{name: click}]
-  kafka: {partitions: 3}
-  processor: {autoscaling: {min: 2, max: 3, targetLag: 1000, scaleInAfter: 60s}}
-";
 
 /// Brings the definitions from KEDA's module, and returns where each is.
 async fn fetch() -> Result<Vec<PathBuf>> {
@@ -59,7 +43,7 @@ async fn kedas(trial: &Trial, kind: &str) -> Result<Option<DynamicObject>> {
 }
 
 /// Every object that KEDA would read, without what changes by itself.
-async fn written(trial: &Trial) -> Result<Vec<(Option<String>, Value)>> {
+async fn scalers(trial: &Trial) -> Result<Vec<(Option<String>, Value)>> {
     let mut objects = Vec::new();
     for kind in ["ScaledObject", "TriggerAuthentication"] {
         let object = kedas(trial, kind).await?.with_context(|| format!("there is no {kind}"))?;
@@ -74,10 +58,14 @@ async fn no_scaler(trial: &Trial) -> Result<()> {
 }
 
 async fn hand_over_and_take_back(trial: &Trial) -> Result<()> {
-    trial.apply_text(STREAM).await?;
+    trial
+        .apply_text(&written::following_lag(
+            "autoscaling: {min: 2, max: 3, targetLag: 1000, scaleInAfter: 60s}",
+        ))
+        .await?;
     let message = trial.reason::<AnalyticsPipeline>("clicks", "ScalingActive", "Succeeded").await?;
     ensure!(message.contains("KEDA decides on 2 to 3 processor pods"), "{message}");
-    let before = written(trial).await?;
+    let before = scalers(trial).await?;
     let (scaler, secrets) = (&before[0].1, &before[1].1);
     ensure!(scaler["scaleTargetRef"]["name"] == SCALER && scaler["maxReplicaCount"] == 3, "{scaler}");
     let trigger = &scaler["triggers"][0];
@@ -86,7 +74,7 @@ async fn hand_over_and_take_back(trial: &Trial) -> Result<()> {
     ensure!(trigger["authenticationRef"]["name"] == SCALER, "{scaler}");
     ensure!(secrets["secretTargetRef"].as_array().is_some_and(|all| all.len() == 2), "{secrets}");
     two_rounds_of(trial, "clicks").await?;
-    ensure!(written(trial).await? == before, "written again, although nothing changed");
+    ensure!(scalers(trial).await? == before, "written again, although nothing changed");
 
     trial.patch::<AnalyticsPipeline>("clicks", json!({ "spec": { "suspend": true } })).await?;
     no_scaler(trial).await?;
@@ -104,14 +92,7 @@ async fn hand_over_and_take_back(trial: &Trial) -> Result<()> {
 #[test]
 fn kedas_own_definitions_take_what_is_written_for_it_and_nothing_is_written_twice() {
     alone_with_namespace("keda", async |trial| {
-        let plain = install::values(&trial.connections, &trial::policy());
-        let mut values = plain.clone();
-        values["kafka"] = json!({
-            "bootstrapServers": format!("{ADDRESS}:{KAFKA_SASL_PORT}"),
-            "properties": { "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
-        });
-        values["connection"]["create"]["kafka"] =
-            json!({ "sasl.username": CLICKHOUSE_USER, "sasl.password": CLICKHOUSE_PASSWORD });
+        let values = behind_password(&trial, CLICKHOUSE_PASSWORD);
         let definitions = fetch().await?;
         let outcome = async {
             for path in &definitions {
@@ -125,7 +106,7 @@ fn kedas_own_definitions_take_what_is_written_for_it_and_nothing_is_written_twic
             let path = path.to_str().context("the path of a definition is not UTF-8")?.to_owned();
             trial.cluster.kubectl(&["delete", "--ignore-not-found", "--filename", &path]).await?;
         }
-        install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
+        install::upgrade(&trial.cluster, &trial.connections, &trial.values()).await?;
         outcome?;
         knows_no_user(&trial).await
     });

@@ -9,7 +9,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use crds::AnalyticsPipeline;
 use e2e::cluster::restarts;
-use e2e::environment::settings::{ADDRESS, Settings};
+use e2e::environment::settings::Settings;
 use e2e::install::{self, NAMESPACE};
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use e2e::wait::{self, Seen};
@@ -126,8 +126,7 @@ async fn pause_and_resume(trial: &Trial) -> Result<()> {
 #[test]
 fn a_leader_that_is_paused_past_its_lease_writes_nothing_when_it_goes_on() {
     alone_with_namespace("split-brain", async |trial| {
-        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-        let plain = install::values(&trial.connections, &policy);
+        let plain = trial.values();
         let mut two = plain.clone();
         two["operator"]["replicas"] = 2.into();
         two["operator"]["leaseDuration"] = "6s".into();

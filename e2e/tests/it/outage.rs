@@ -7,10 +7,22 @@ use crds::AnalyticsPipeline;
 use e2e::environment::settings::{ADDRESS, CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, KAFKA_SASL_PORT};
 use e2e::install;
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::operator::knows_no_user;
 use crate::{host, written};
+
+/// The trials' values, with the door of Kafka that asks for user and password.
+pub(crate) fn behind_password(trial: &Trial, password: &str) -> Value {
+    let mut values = trial.values();
+    values["kafka"] = json!({
+        "bootstrapServers": format!("{ADDRESS}:{KAFKA_SASL_PORT}"),
+        "properties": { "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
+    });
+    values["connection"]["create"]["kafka"] =
+        json!({ "sasl.username": CLICKHOUSE_USER, "sasl.password": password });
+    values
+}
 
 async fn settle(trial: &Trial) -> Result<()> {
     trial.apply_text(written::CLICKS).await?;
@@ -55,30 +67,22 @@ fn a_kafka_that_is_away_is_named_and_the_stream_heals() {
 fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
     alone_with_namespace("kafka-password", async |trial| {
         settle(&trial).await?;
-        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-        let plain = install::values(&trial.connections, &policy);
-        let behind_password = |password: &str| {
-            let mut values = plain.clone();
-            values["kafka"] = json!({
-                "bootstrapServers": format!("{ADDRESS}:{KAFKA_SASL_PORT}"),
-                "properties": { "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
-            });
-            values["connection"]["create"]["kafka"] =
-                json!({ "sasl.username": CLICKHOUSE_USER, "sasl.password": password });
-            values
-        };
         let outcome = async {
-            install::upgrade(&trial.cluster, &trial.connections, &behind_password("wrong")).await?;
+            install::upgrade(&trial.cluster, &trial.connections, &behind_password(&trial, "wrong")).await?;
             let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaAuthFailed").await?;
             ensure!(message.contains("password"), "the message says what to do: {message}");
-            install::upgrade(&trial.cluster, &trial.connections, &behind_password(CLICKHOUSE_PASSWORD))
-                .await?;
+            install::upgrade(
+                &trial.cluster,
+                &trial.connections,
+                &behind_password(&trial, CLICKHOUSE_PASSWORD),
+            )
+            .await?;
             // The new password travels: Secret, the operator's file, the processors' Secret, their file.
             trial.ready_within::<AnalyticsPipeline>("clicks", Duration::from_secs(300)).await?;
             goes_on(&trial).await
         }
         .await;
-        install::upgrade(&trial.cluster, &trial.connections, &plain).await?;
+        install::upgrade(&trial.cluster, &trial.connections, &trial.values()).await?;
         outcome?;
         knows_no_user(&trial).await?;
         trial.ready::<AnalyticsPipeline>("clicks").await?;

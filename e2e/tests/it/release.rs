@@ -41,7 +41,7 @@ async fn scale_operator(trial: &Trial, replicas: &str) -> Result<()> {
 async fn upgrade_and_uninstall(trial: &Trial) -> Result<()> {
     let (before, settled) = (definitions(trial).await?, settle(trial).await?);
     ensure!(before.len() == 3, "{before:?}");
-    let mut values = install::values(&trial.connections, &trial::policy());
+    let mut values = trial.values();
     values["operator"]["log"] = json!("info,operator=debug");
     install::upgrade(&trial.cluster, &trial.connections, &values).await?;
     two_rounds(trial).await?;

@@ -15,25 +15,9 @@ use serde_json::json;
 
 use crate::written;
 
-/// A stream whose pods follow its lag.
-const STREAM: &str = "
-apiVersion: tributary.dev/v1alpha1
-kind: EventSchema
-metadata: {name: click}
-spec:
-  fields:
-  - {name: n, type: Int64, required: true}
----
-apiVersion: tributary.dev/v1alpha1
-kind: AnalyticsPipeline
-metadata: {name: clicks}
-spec:
-  schemas: [{name: click}]
-  kafka: {partitions: 3}
-  processor:
-    autoscaling: {min: 1, max: 3, targetLag: 1000, scaleInAfter: 10s}
-    batch: {maxAge: 3s}
-";
+/// How the pods of the stream follow its lag.
+const PROCESSOR: &str =
+    "autoscaling: {min: 1, max: 3, targetLag: 1000, scaleInAfter: 10s}, batch: {maxAge: 3s}";
 /// Records of the backlog: more than three pods may have.
 const BACKLOG: i64 = 10_000;
 /// Records a second of the load.
@@ -65,7 +49,7 @@ async fn pods(trial: &Trial) -> Result<usize> {
 #[test]
 fn pods_come_with_the_lag_of_a_stream_and_go_with_it() {
     with_namespace("scaling", async |trial| {
-        trial.apply_text(STREAM).await?;
+        trial.apply_text(&written::following_lag(PROCESSOR)).await?;
         trial.ready::<AnalyticsPipeline>("clicks").await?;
 
         // A backlog of a stream that rests.

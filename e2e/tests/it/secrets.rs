@@ -170,8 +170,7 @@ async fn clear(trial: &Trial) -> Result<()> {
 #[test]
 fn user_and_password_of_kafka_and_clickhouse_change_under_load_and_nothing_is_lost_or_doubled() {
     alone_with_namespace("secrets", async |trial| {
-        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-        let plain = install::values(&trial.connections, &policy);
+        let plain = trial.values();
         let guarded = Guarded::start(&trial).await?;
         guarded.know("first", "first-password").await?;
         trial.cluster.apply(&guarded.secret("first", "first-password"), false).await?;
@@ -194,8 +193,7 @@ fn user_and_password_of_kafka_and_clickhouse_change_under_load_and_nothing_is_lo
 #[test]
 fn an_authority_that_nobody_knows_is_told_and_the_stream_heals() {
     alone_with_namespace("authority", async |trial| {
-        let policy = install::Policy { allowed_networks: vec![format!("{ADDRESS}/32")] };
-        let plain = install::values(&trial.connections, &policy);
+        let plain = trial.values();
         let guarded = Guarded::start(&trial).await?;
         guarded.know("first", "first-password").await?;
         let mut secret = guarded.secret("first", "first-password");

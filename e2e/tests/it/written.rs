@@ -26,6 +26,11 @@ spec:
   processor: {batch: {maxAge: 200ms}}
 ";
 
+/// The same stream with three partitions, and a processor as a test wants it.
+pub(crate) fn following_lag(processor: &str) -> String {
+    CLICKS.replace("partitions: 2", "partitions: 3").replace("batch: {maxAge: 200ms}", processor)
+}
+
 /// A record of a JSON event.
 pub(crate) fn record(event: &Value) -> Record {
     let key = event["n"].to_string();

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::arguments::{Arguments, Command};
-use crate::cases::{repository, sorted};
+use crate::cases::{Golden, repository, sorted};
 use twin::Twin;
 
 /// What is otherwise than usual.
@@ -40,22 +40,11 @@ struct Case {
 #[test]
 fn plans_against_what_is_there_are_as_they_are_written() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (mut stale, mut n_cases) = (Vec::new(), 0);
+    let mut golden = Golden::default();
     for folder in sorted(&repository().join("cli/cases/plan-online")) {
-        n_cases += 1;
-        let shown = runtime.block_on(played(&folder));
-        let path = folder.join("plan.txt");
-        if fs::read_to_string(&path).ok().as_deref() == Some(shown.as_str()) {
-            continue;
-        }
-        if std::env::var_os("UPDATE").is_some() {
-            fs::write(&path, shown).unwrap();
-        } else {
-            stale.push(format!("{} is\n{shown}", path.display()));
-        }
+        golden.compare(&folder.join("plan.txt"), &runtime.block_on(played(&folder)));
     }
-    assert!(n_cases > 0);
-    assert!(stale.is_empty(), "{}\nUPDATE=1 writes them anew; look at the difference", stale.join("\n"));
+    golden.conclude();
 }
 
 /// Makes what was applied before real, and plans.
