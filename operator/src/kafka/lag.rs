@@ -5,19 +5,23 @@
 //! goes after each question: it is asked for few streams, a few times a minute.
 //! A partition without a position counts whole; one whose position is older than its first record counts from there.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, KafkaResult};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::admin::TIMEOUT;
 use super::topic::Topic;
 
+const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
+
 /// Asks for the lag.
 pub(super) fn lag(mut config: ClientConfig, topic: &Topic, group: &str) -> KafkaResult<i64> {
     let consumer: BaseConsumer = config.set("group.id", group).create()?;
     // Positions first: asked after the ends they have moved on meanwhile, and a load that is hardly kept up with looks like none.
-    let committed = consumer.committed_offsets(partitions(topic, Offset::Invalid)?, TIMEOUT)?;
+    let committed = committed(&consumer, topic)?;
     // The offset of a question is a time: these two stand for the first and the last record.
     let (first, end) = (ask(&consumer, topic, Offset::Beginning)?, ask(&consumer, topic, Offset::End)?);
     let offset = |list: &TopicPartitionList, partition: i32| -> KafkaResult<Option<i64>> {
@@ -33,6 +37,22 @@ pub(super) fn lag(mut config: ClientConfig, topic: &Topic, group: &str) -> Kafka
         lag = lag.saturating_add(end.saturating_sub(next).max(0));
     }
     Ok(lag)
+}
+
+/// A broker that has had no groups yet, or takes them over from another, has no coordinator for a moment: it is asked again.
+fn committed(consumer: &BaseConsumer, topic: &Topic) -> KafkaResult<TopicPartitionList> {
+    let until = Instant::now() + TIMEOUT;
+    loop {
+        let asked = consumer.committed_offsets(partitions(topic, Offset::Invalid)?, TIMEOUT);
+        match asked.as_ref().err().and_then(ClientError::rdkafka_error_code) {
+            Some(
+                RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress,
+            ) if Instant::now() < until => std::thread::sleep(COORDINATOR_WAIT),
+            _ => return asked,
+        }
+    }
 }
 
 fn ask(consumer: &BaseConsumer, topic: &Topic, which: Offset) -> KafkaResult<TopicPartitionList> {
