@@ -13,6 +13,7 @@ use processor::batch::Original;
 use processor::position::Range;
 use processor::record::Position;
 use processor::source::Ends;
+use processor::source::kafka::listener::Listener;
 use processor::source::kafka::properties::Connection;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -29,6 +30,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// Stands in for a header's name that is not UTF-8, which the client cannot give.
 const UNREADABLE: &str = "tributary-unreadable-header";
 
+/// Hears why Kafka does not answer.
+type Client = BaseConsumer<Listener>;
+
 /// A Kafka.
 pub(super) struct Kafka {
     connection: Connection,
@@ -41,12 +45,20 @@ impl Kafka {
         Self { connection, bootstrap: bootstrap.to_owned() }
     }
 
-    fn consumer(&self, group: &str) -> Result<BaseConsumer> {
+    fn consumer(&self, group: &str) -> Result<Client> {
         let config = named(self.connection.consumer(group));
-        config.create().context("failed to use the properties of Kafka")
+        config.create_with_context(Listener::default()).context("failed to use the properties of Kafka")
     }
 
-    fn silent(&self) -> String {
+    /// Says why nobody answers; the client tells of a refusal only when it is polled.
+    fn silent(&self, consumer: &Client) -> String {
+        drop(consumer.poll(POLL));
+        if consumer.context().is_refused(Instant::now()) {
+            return format!(
+                "Kafka refuses the user, the password or the certificate at {}: mend them in the connection Secret",
+                self.bootstrap
+            );
+        }
         format!(
             "Kafka does not answer at {}; --kafka names brokers as they are reached from here (they must also be reachable under the \
              names that they advertise)",
@@ -57,7 +69,8 @@ impl Kafka {
     /// Returns the ends of each partition of a topic.
     pub(super) fn ends(&self, topic: &str) -> Result<BTreeMap<i32, Ends>> {
         let consumer = self.consumer("kubectl-tributary")?;
-        let metadata = consumer.fetch_metadata(Some(topic), ANSWER).with_context(|| self.silent())?;
+        let metadata =
+            consumer.fetch_metadata(Some(topic), ANSWER).with_context(|| self.silent(&consumer))?;
         let found = metadata.topics().iter().filter(|found| found.name() == topic && found.error().is_none());
         let partitions: Vec<i32> =
             found.flat_map(|found| found.partitions()).map(|found| found.id()).collect();
@@ -103,10 +116,8 @@ impl Kafka {
         for partition in ends.keys() {
             list.add_partition_offset(topic, *partition, Offset::Offset(milliseconds))?;
         }
-        let found = self
-            .consumer("kubectl-tributary")?
-            .offsets_for_times(list, ANSWER)
-            .with_context(|| self.silent())?;
+        let consumer = self.consumer("kubectl-tributary")?;
+        let found = consumer.offsets_for_times(list, ANSWER).with_context(|| self.silent(&consumer))?;
         let of = |partition: i32, offset| {
             let end = ends.get(&partition).map_or(0, |ends| ends.high);
             if let Offset::Offset(offset) = offset { offset } else { end }
@@ -175,7 +186,7 @@ impl Kafka {
     }
 
     /// Begins to read partitions, each at its offset.
-    fn begin(&self, topic: &str, starts: &BTreeMap<i32, i64>) -> Result<BaseConsumer> {
+    fn begin(&self, topic: &str, starts: &BTreeMap<i32, i64>) -> Result<Client> {
         let consumer = self.consumer("kubectl-tributary")?;
         let mut list = TopicPartitionList::new();
         for (partition, offset) in starts {

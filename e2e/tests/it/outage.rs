@@ -9,6 +9,7 @@ use e2e::install;
 use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
 use serde_json::{Value, json};
 
+use crate::kubectl::kubectl_tributary;
 use crate::operator::knows_no_user;
 use crate::{host, written};
 
@@ -71,6 +72,8 @@ fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
             install::upgrade(&trial.cluster, &trial.connections, &behind_password(&trial, "wrong")).await?;
             let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaAuthFailed").await?;
             ensure!(message.contains("password"), "the message says what to do: {message}");
+            let (_, page) = kubectl_tributary(&trial, "status clicks", "").await?;
+            ensure!(page.contains("Kafka refuses the user"), "the command line says it too: {page}");
             install::upgrade(
                 &trial.cluster,
                 &trial.connections,

@@ -54,6 +54,11 @@ impl Listener {
         }
     }
 
+    /// Whether Kafka refuses the user, the password or the certificate.
+    pub fn is_refused(&self, now: Instant) -> bool {
+        reason(self.cause(Code::AllBrokersDown, now)) == Reason::KafkaAuthFailed
+    }
+
     /// Hears that Kafka did what it was asked.
     pub(crate) fn works(&self) {
         self.heard().refusal = None;
