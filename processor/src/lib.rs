@@ -36,6 +36,7 @@ pub mod retry;
 pub mod sink;
 
 pub mod forward;
+mod produce;
 
 pub mod http;
 pub mod metrics;

@@ -4,50 +4,38 @@
 //! The producer is idempotent; a delivery that is repeated after a crash has the same header `tributary-position`.
 //! Not here: making the topic.
 
-use std::time::{Duration, Instant};
-
 use crds::conditions::Reason;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::BaseRecord;
 use tokio::sync::Mutex;
 
 use crate::forward::delivery::{Delivery, Destination, Refusal, Trouble, Verdict};
+use crate::produce::{Producer, Round};
 use crate::record::Position;
 use crate::source::kafka::fault::reason;
-use crate::source::kafka::listener::Listener;
-
-/// How long to wait for a place in the producer's queue.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Another topic of the same Kafka.
 pub struct Topic {
     name: String,
     source: String,
     config: ClientConfig,
-    listener: Listener,
     /// Absent until it is needed, and after an error that no repetition mends.
-    producer: Mutex<Option<FutureProducer<Listener>>>,
+    producer: Mutex<Option<Producer>>,
 }
 
 impl Topic {
     /// Builds the destination; `source` is the topic that the events come from, `config` the producer's.
     pub fn new(name: &str, source: &str, config: ClientConfig) -> Self {
-        Self {
-            name: name.to_owned(),
-            source: source.to_owned(),
-            config,
-            listener: Listener::default(),
-            producer: Mutex::new(None),
-        }
+        Self { name: name.to_owned(), source: source.to_owned(), config, producer: Mutex::new(None) }
     }
 
-    async fn producer(&self) -> Result<FutureProducer<Listener>, KafkaError> {
+    async fn producer(&self) -> Result<Producer, KafkaError> {
         let mut producer = self.producer.lock().await;
         match &*producer {
             Some(producer) => Ok(producer.clone()),
-            None => Ok(producer.insert(self.config.create_with_context(self.listener.clone())?).clone()),
+            None => Ok(producer.insert(Producer::start(&self.config)?).clone()),
         }
     }
 
@@ -59,15 +47,18 @@ impl Topic {
         let headers = OwnedHeaders::new_with_capacity(2)
             .insert(Header { key: "tributary-position", value: Some(&position) })
             .insert(Header { key: "tributary-event-id", value: Some(&delivery.event_id) });
-        let mut record = FutureRecord::<[u8], _>::to(&self.name).payload(&delivery.json).headers(headers);
+        let round = Round::of(1);
+        let mut record = BaseRecord::<[u8], _, _>::with_opaque_to(&self.name, Box::new(round.receipt(0)))
+            .payload(&delivery.json)
+            .headers(headers);
         record.key = delivery.original.key.as_deref();
-        let sent = producer.send(record, QUEUE_TIMEOUT).await;
-        if producer.client().fatal_error().is_some() {
+        producer.send(record).await;
+        let failure = round.failures().await.pop();
+        if producer.is_broken() {
             *self.producer.lock().await = None;
         }
-        sent.map(|_delivered| self.listener.works()).map_err(|(error, _record)| {
-            let cause = |code| self.listener.cause(code, Instant::now());
-            (error.rdkafka_error_code().map(cause), error)
+        failure.map_or(Ok(()), |(_, error)| {
+            Err((error.rdkafka_error_code().map(|code| producer.cause(code)), error))
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::source::kafka::listener::Listener;
 
 /// Letters that are under way together.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(crate) struct Round {
     /// Letters without an answer.
     n_open: AtomicUsize,
     failures: Mutex<Vec<(usize, KafkaError)>>,
@@ -26,14 +26,14 @@ pub(super) struct Round {
 
 /// One letter of a round, by its place in it.
 #[derive(Debug)]
-pub(super) struct Receipt {
+pub(crate) struct Receipt {
     round: Arc<Round>,
     place: usize,
 }
 
 impl Round {
     /// Begins a round of so many letters.
-    pub(super) fn of(n_letters: usize) -> Arc<Self> {
+    pub(crate) fn of(n_letters: usize) -> Arc<Self> {
         Arc::new(Self {
             n_open: AtomicUsize::new(n_letters),
             failures: Mutex::default(),
@@ -42,12 +42,12 @@ impl Round {
     }
 
     /// Returns the receipt of a letter. Each must be answered once.
-    pub(super) fn receipt(self: &Arc<Self>, place: usize) -> Receipt {
+    pub(crate) fn receipt(self: &Arc<Self>, place: usize) -> Receipt {
         Receipt { round: Arc::clone(self), place }
     }
 
     /// Waits for the last answer and returns the failures, by place.
-    pub(super) async fn failures(&self) -> Vec<(usize, KafkaError)> {
+    pub(crate) async fn failures(&self) -> Vec<(usize, KafkaError)> {
         while self.n_open.load(Ordering::Acquire) > 0 {
             self.all_answered.notified().await;
         }
@@ -59,7 +59,7 @@ impl Round {
 
 impl Receipt {
     /// Answers: the letter is delivered, or it is not.
-    pub(super) fn answer(&self, result: Result<(), KafkaError>) {
+    pub(crate) fn answer(&self, result: Result<(), KafkaError>) {
         if let Err(error) = result {
             self.round.failures.lock().unwrap_or_else(PoisonError::into_inner).push((self.place, error));
         }
@@ -71,8 +71,8 @@ impl Receipt {
 
 /// Hands the client's answers to the rounds.
 #[derive(Debug, Default)]
-pub(super) struct Receipts {
-    pub(super) listener: Listener,
+pub(crate) struct Receipts {
+    pub(crate) listener: Listener,
 }
 
 impl ClientContext for Receipts {

@@ -6,38 +6,34 @@
 //! A letter may be delivered twice when the process dies between delivery and acknowledgement; the position tells.
 //! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
 
 use crds::conditions::Reason;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::BaseRecord;
 
-mod round;
+#[cfg(all(test, feature = "real"))]
+mod contract;
 
 use crate::batch::Letter;
+use crate::produce::{Producer, Receipt, Round};
 use crate::retry::Verdict;
 use crate::sink::{DeadLetters, SinkError};
 use crate::source::kafka::fault::reason;
 use crate::source::kafka::properties::Connection;
-use round::{Receipt, Receipts, Round};
 
 /// Letters that are under way at once.
 const AT_ONCE: usize = 1000;
 /// What is left of a record that is too long for the topic.
 const CUT: usize = 512 * 1024;
-const QUEUE_FULL_WAIT: Duration = Duration::from_millis(20);
-
-/// Answers come on a thread of its own.
-type Client = ThreadedProducer<Receipts>;
 
 /// Produces to the dead-letter topic. The client is made when the first letter comes.
 pub struct DeadLetterProducer {
     connection: Connection,
     source_topic: String,
     topic: String,
-    producer: Mutex<Option<Arc<Client>>>,
+    producer: Mutex<Option<Producer>>,
 }
 
 impl DeadLetterProducer {
@@ -52,13 +48,13 @@ impl DeadLetterProducer {
     }
 
     /// Returns the client; a broken one is replaced.
-    fn client(&self) -> Result<Arc<Client>, KafkaError> {
+    fn client(&self) -> Result<Producer, KafkaError> {
         let mut kept = self.producer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(producer) = kept.as_ref().filter(|producer| producer.client().fatal_error().is_none()) {
-            return Ok(Arc::clone(producer));
+        if let Some(producer) = kept.as_ref().filter(|producer| !producer.is_broken()) {
+            return Ok(producer.clone());
         }
-        let producer = Arc::new(self.connection.producer().create_with_context(Receipts::default())?);
-        *kept = Some(Arc::clone(&producer));
+        let producer = Producer::start(&self.connection.producer())?;
+        *kept = Some(producer.clone());
         Ok(producer)
     }
 
@@ -86,8 +82,8 @@ impl DeadLetterProducer {
         headers
     }
 
-    /// Hands a letter to the client, waiting while its queue is full; the receipt is answered in any case.
-    async fn send(&self, producer: &Client, (letter, receipt): (&Letter, Receipt), cut: Option<usize>) {
+    /// Hands a letter to the client.
+    async fn send(&self, producer: &Producer, (letter, receipt): (&Letter, Receipt), cut: Option<usize>) {
         let original = &letter.original;
         let whole = original.payload.as_deref();
         let cut_from = whole.map(<[u8]>::len).filter(|length| cut.is_some_and(|cut| *length > cut));
@@ -95,36 +91,27 @@ impl DeadLetterProducer {
         let mut record = BaseRecord::with_opaque_to(&self.topic, Box::new(receipt))
             .headers(self.headers(letter, cut_from));
         (record.key, record.payload) = (original.key.as_deref(), payload);
-        while let Err((error, refused)) = producer.send(record) {
-            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                return refused.delivery_opaque.answer(Err(error));
-            }
-            record = refused;
-            tokio::time::sleep(QUEUE_FULL_WAIT).await;
-        }
+        producer.send(record).await;
     }
 
-    /// Delivers some letters; returns those that were not.
+    /// Delivers the letters at these places; returns the places of those that were not, and why.
     async fn deliver_some(
         &self,
-        producer: &Client,
-        letters: Vec<Letter>,
+        producer: &Producer,
+        letters: &[Letter],
+        places: impl ExactSizeIterator<Item = usize>,
         cut: Option<usize>,
-    ) -> (Vec<Letter>, Option<KafkaError>) {
-        let round = Round::of(letters.len());
-        for (place, letter) in letters.iter().enumerate() {
-            self.send(producer, (letter, round.receipt(place)), cut).await;
+    ) -> Vec<(usize, KafkaError)> {
+        let round = Round::of(places.len());
+        for place in places {
+            self.send(producer, (&letters[place], round.receipt(place)), cut).await;
         }
-        let mut failures = round.failures().await;
-        let has_failed = |place: &usize| failures.binary_search_by_key(place, |(place, _)| *place).is_ok();
-        let left = letters.into_iter().enumerate().filter(|(place, _)| has_failed(place));
-        (left.map(|(_, letter)| letter).collect(), failures.pop().map(|(_, error)| error))
+        round.failures().await
     }
 
     /// Says why letters were not delivered: of a producer, a refused password shows only as letters that found no broker in time.
-    fn failed(&self, producer: Option<&Client>, error: KafkaError) -> SinkError {
-        let cause =
-            |code| producer.map_or(code, |producer| producer.context().listener.cause(code, Instant::now()));
+    fn failed(&self, producer: Option<&Producer>, error: KafkaError) -> SinkError {
+        let cause = |code| producer.map_or(code, |producer| producer.cause(code));
         let reason = error.rdkafka_error_code().map(cause).map_or(Reason::KafkaRejected, reason);
         let topic = &self.topic;
         let (verdict, message) = if reason == Reason::KafkaUnreachable {
@@ -150,20 +137,33 @@ impl DeadLetters for DeadLetterProducer {
             return Ok(());
         }
         let producer = self.client().map_err(|error| self.failed(None, error))?;
-        while !letters.is_empty() {
-            let rest = letters.split_off(letters.len().min(AT_ONCE));
-            let some = std::mem::replace(letters, rest);
-            let (mut left, mut failure) = self.deliver_some(&producer, some, None).await;
-            if failure.as_ref().is_some_and(is_too_large) {
-                (left, failure) = self.deliver_some(&producer, left, Some(CUT)).await;
+        let mut delivered = 0;
+        while delivered < letters.len() {
+            let end = letters.len().min(delivered + AT_ONCE);
+            let mut failures = self.deliver_some(&producer, letters, delivered..end, None).await;
+            if failures.last().is_some_and(|(_, error)| is_too_large(error)) {
+                let places: Vec<usize> = failures.iter().map(|(place, _)| *place).collect();
+                failures = self.deliver_some(&producer, letters, places.into_iter(), Some(CUT)).await;
             }
-            if let Some(error) = failure {
-                letters.append(&mut left);
-                return Err(self.failed(Some(&producer), error));
+            if let Some((_, error)) = failures.last() {
+                let error = self.failed(Some(&producer), error.clone());
+                keep_undelivered(letters, end, &failures);
+                return Err(error);
             }
+            delivered = end;
         }
+        letters.clear();
         Ok(())
     }
+}
+
+/// Leaves the letters that failed, and those from `end` on, which were not tried.
+fn keep_undelivered(letters: &mut Vec<Letter>, end: usize, failures: &[(usize, KafkaError)]) {
+    let mut places = 0..;
+    letters.retain(|_| {
+        let place = places.next().unwrap_or(end);
+        place >= end || failures.binary_search_by_key(&place, |(failed, _)| *failed).is_ok()
+    });
 }
 
 fn is_too_large(error: &KafkaError) -> bool {
@@ -171,4 +171,37 @@ fn is_too_large(error: &KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::KafkaError;
+
+    use super::keep_undelivered;
+    use crate::batch::{Letter, Original};
+    use crate::record::{Position, Rejected};
+    use crds::rejection::RejectionReason;
+
+    #[test]
+    fn what_failed_and_what_was_not_tried_stays_in_order() {
+        let letter = |offset| Letter {
+            original: Original {
+                position: Position { partition: 0, offset },
+                timestamp_milliseconds: 0,
+                key: None,
+                payload: None,
+                headers: Vec::new(),
+            },
+            rejected: Rejected {
+                reason: RejectionReason::EmptyRecord,
+                field: String::new(),
+                schema: String::new(),
+                message: String::new(),
+            },
+        };
+        let mut letters: Vec<_> = (0..8).map(letter).collect();
+        keep_undelivered(&mut letters, 6, &[(3, KafkaError::Canceled), (5, KafkaError::Canceled)]);
+        let left: Vec<_> = letters.iter().map(|letter| letter.original.position.offset).collect();
+        assert_eq!(left, [3, 5, 6, 7]);
+    }
 }

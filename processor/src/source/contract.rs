@@ -292,13 +292,11 @@ fn the_twin_in_memory_refuses_commits_only_for_a_rebalance() {
 
 #[cfg(feature = "real")]
 mod real {
-    use rdkafka::ClientConfig;
-    use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-    use rdkafka::client::DefaultClientContext;
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
     use super::*;
     use crate::source::kafka::KafkaSource;
+    use crate::source::kafka::own_topic::{client, with_topic};
     use crate::source::kafka::properties::Connection;
 
     struct Kafka {
@@ -336,27 +334,11 @@ mod real {
         }
     }
 
-    /// Runs on a topic of its own, which goes with the test.
     fn on_kafka(name: &str, test: impl Fn(&Kafka)) {
-        #[expect(clippy::disallowed_methods, reason = "the address of the broker under test")]
-        let bootstrap = std::env::var("KAFKA").expect("KAFKA names the broker");
-        let topic = format!("contract.{name}.{}", std::process::id());
-        let client = || {
-            let mut config = ClientConfig::new();
-            config.set("bootstrap.servers", &bootstrap);
-            config
-        };
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let admin: AdminClient<DefaultClientContext> = client().create().expect("an administrator");
-        let (new, options) = (NewTopic::new(&topic, 2, TopicReplication::Fixed(1)), AdminOptions::new());
-        let made = runtime.block_on(admin.create_topics([&new], &options)).expect("the broker answers");
-        made.into_iter().for_each(|made| drop(made.expect("the topic is made")));
-        let nothing = std::collections::BTreeMap::new();
-        let connection = Connection::new(&bootstrap, &nothing, &nothing);
-        let producer = client().create().expect("a producer");
-        test(&Kafka { connection, producer, topic: topic.clone() });
-        let gone = runtime.block_on(admin.delete_topics(&[&topic], &options)).expect("the broker answers");
-        gone.into_iter().for_each(|gone| drop(gone.expect("the topic is deleted")));
+        with_topic(name, 2, |connection, topic| {
+            let producer = client().create().expect("a producer");
+            test(&Kafka { connection, producer, topic: topic.to_owned() });
+        });
     }
 
     fn leaves(source: KafkaSource) {

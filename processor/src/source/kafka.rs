@@ -22,6 +22,8 @@ pub mod originals;
 pub mod properties;
 
 mod context;
+#[cfg(all(test, feature = "real"))]
+pub(crate) mod own_topic;
 #[cfg(test)]
 mod tests;
 
