@@ -14,9 +14,6 @@ use crate::forwarding_rule::{DestinationType, StartPosition};
 /// Version of the file that this build writes and reads.
 pub const STREAM_CONFIG_VERSION: u32 = 1;
 
-/// Variables of every processor: memory that was freed goes back to the system at once, as a batch is the most of what is kept.
-pub const VARIABLES: [(&str, &str); 1] = [("MIMALLOC_PURGE_DELAY", "0")];
-
 /// Where the processor finds its files.
 pub mod paths {
     /// The StreamConfig.

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use traces::Traces;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let run = || -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use super::Part;
 use super::pairs::Spread;
 use super::report::{OURS, Report};
 use super::run::Outcome;
+use super::streams::Cost;
 use super::workload::Workload;
 
 /// One bar.
@@ -91,9 +92,15 @@ fn latency(report: &Report) -> Vec<Bar> {
 }
 
 fn streams(report: &Report) -> Vec<Bar> {
-    let memory = report.streams.as_ref().map(|found| found.idle.memory as f64 / 1e6);
-    let judge = |memory: &f64| (format!("{memory:.0} MB"), *memory <= 20.0);
-    vec![bar(Part::Streams, "at most 20 MB of memory of an idle processor", memory, judge)]
+    let found = report.streams.as_ref();
+    let limit = |demand, cost: Option<&Cost>| {
+        let judge = |memory: &f64| (format!("{memory:.1} MB"), *memory <= 20.0);
+        bar(Part::Streams, demand, cost.map(|cost| cost.memory as f64 / 1e6), judge)
+    };
+    vec![
+        limit("at most 20 MB of memory of an idle processor", found.map(|found| &found.idle)),
+        limit("at most 20 MB of one that has had a load", found.map(|found| &found.after_load)),
+    ]
 }
 
 /// A rejected event costs at most twice an accepted one: from the runs with none and with half of the events rejected.

@@ -69,7 +69,7 @@ impl Bench {
         let Plan { seconds, n_streams, seed, .. } = self.report.plan;
         self.screen.step(&format!("An idle stream, and {n_streams} small ones"), "")?;
         let each = Duration::from_secs(2 * seconds);
-        let extent = streams::Extent { n_streams, rate: 10, each, seed };
+        let extent = streams::Extent { n_streams, rate: 10, load: 0, each, seed };
         self.report.streams = Some(streams::measure(&mut self.ground, extent).await?);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Many small streams: what a stream costs that has nothing or little to do.
 //!
-//! In: the ground. Out: [`Streams`]: memory, CPU and requests of an idle stream; of a hundred with a few events a second each; and of the
-//! same events in one process, which is what several streams that share a Deployment would cost at best: a group, a consumer and
-//! connections for all of them, and still a batch for each partition.
+//! In: the ground. Out: [`Streams`]: memory, CPU and requests of an idle stream, new and after a load; of a hundred with a few events a
+//! second each; and of the same events in one process, which is what several streams that share a Deployment would cost at best: a group, a
+//! consumer and connections for all of them, and still a batch for each partition.
 //! Not here: what the operator asks of the apiserver, of Kafka and of ClickHouse for a stream.
 
 use std::collections::BTreeMap;
@@ -31,8 +31,12 @@ const REST: Duration = Duration::from_secs(10);
 pub struct Streams {
     /// Seconds of each reading.
     pub seconds: u64,
-    /// One stream without events.
+    /// One stream that has had a single event.
     pub idle: Cost,
+    /// Events of a load.
+    pub load: u64,
+    /// One stream that has had a load, with dead letters.
+    pub after_load: Cost,
     /// Requests to Kafka of an idle stream in a minute, by kind.
     pub requests: BTreeMap<String, f64>,
     /// Streams of the other two.
@@ -65,14 +69,18 @@ pub struct Cost {
 pub struct Extent {
     /// Streams.
     pub n_streams: usize,
-    /// Events a second and stream.
+    /// Events a second and stream; 0: there are some at first, and then none.
     pub rate: u64,
+    /// Events before that, where none keep coming.
+    pub load: u64,
     /// How long each is read.
     pub each: Duration,
     /// Equal seeds give equal events.
     pub seed: u64,
 }
 
+/// What a stream has had that was busy once.
+const LOAD: u64 = 500_000;
 /// Partitions of a small stream.
 const PARTITIONS: i32 = 1;
 /// The client tells of each request; only for counting them, as telling costs CPU.
@@ -86,6 +94,9 @@ const TALKATIVE: Tributary = Tributary {
 pub async fn measure(ground: &mut Ground, extent: Extent) -> Result<Streams> {
     let one = Extent { n_streams: 1, rate: 0, ..extent };
     let idle = Group::start(ground, &Tributary::PLAIN, (1, PARTITIONS), one).await?.read(ground).await?;
+    let loaded = Extent { load: LOAD, ..one };
+    let after_load =
+        Group::start(ground, &Tributary::PLAIN, (1, PARTITIONS), loaded).await?.read(ground).await?;
     let requests = requests(ground, one).await?;
     let apart = Group::start(ground, &Tributary::PLAIN, (extent.n_streams, PARTITIONS), extent)
         .await?
@@ -95,7 +106,17 @@ pub async fn measure(ground: &mut Ground, extent: Extent) -> Result<Streams> {
     let together =
         Group::start(ground, &Tributary::PLAIN, (1, partitions), extent).await?.read(ground).await?;
     let Extent { n_streams, rate, each, .. } = extent;
-    Ok(Streams { seconds: each.as_secs(), idle, requests, n_streams, rate, apart, together })
+    Ok(Streams {
+        seconds: each.as_secs(),
+        idle,
+        load: LOAD,
+        after_load,
+        requests,
+        n_streams,
+        rate,
+        apart,
+        together,
+    })
 }
 
 async fn requests(ground: &mut Ground, extent: Extent) -> Result<BTreeMap<String, f64>> {
@@ -130,7 +151,8 @@ fn sent_requests(log: &str) -> BTreeMap<String, u64> {
 struct Group {
     streams: Vec<Stream>,
     extent: Extent,
-    sending: Sending,
+    /// Nothing, where no more events come.
+    sending: Option<Sending>,
 }
 
 struct Stream {
@@ -139,14 +161,15 @@ struct Stream {
 }
 
 impl Group {
-    /// Starts processors and waits until each has stored a row of each partition.
+    /// Starts processors and waits until each has stored a row of each partition, or all of its rows where no more come.
     async fn start(
         ground: &mut Ground,
         contender: &Tributary,
         (n_processors, partitions): (usize, i32),
         extent: Extent,
     ) -> Result<Self> {
-        let (mut streams, workload) = (Vec::new(), Workload { rejected: 0, ..Workload::MAIN });
+        let rejected = if extent.load > 0 { Workload::MAIN.rejected } else { 0 };
+        let (mut streams, workload) = (Vec::new(), Workload { rejected, ..Workload::MAIN });
         for _ in 0..n_processors {
             let topic = ground.name("small");
             ground.kafka.create_topic(&topic, partitions).await?;
@@ -156,15 +179,25 @@ impl Group {
             streams.push(Stream { task, mover });
         }
         let topics = streams.iter().map(|stream| stream.task.loaded.topic.clone()).collect();
-        let sending = sender(ground, (topics, partitions), (workload, extent));
-        let begun = Instant::now();
+        let mut sending = sender(ground, (topics, partitions), (workload, extent));
+        let (begun, is_over) = (Instant::now(), extent.rate == 0);
+        let (what, wanted) = if is_over {
+            ("count()", sending.all().await?.rows)
+        } else {
+            ("uniqExact(_partition)", u64::from(partitions.unsigned_abs()))
+        };
         for stream in &streams {
-            let sql = format!("SELECT uniqExact(_partition) AS n FROM {}", stream.task.table);
-            while stream.task.clickhouse.number(&sql).await? < u64::from(partitions.unsigned_abs()) {
-                ensure!(begun.elapsed() < START, "a stream stored no row within {} s", START.as_secs());
+            let sql = format!("SELECT {what} AS n FROM {}", stream.task.table);
+            while stream.task.clickhouse.number(&sql).await? < wanted {
+                ensure!(
+                    begun.elapsed() < START,
+                    "a stream did not store its first rows within {} s",
+                    START.as_secs()
+                );
                 tokio::time::sleep(INTERVAL).await;
             }
         }
+        let sending = (!is_over).then_some(sending);
         tokio::time::sleep(REST).await;
         Ok(Self { streams, extent, sending })
     }
@@ -204,7 +237,9 @@ impl Group {
     }
 
     async fn end(mut self, ground: &mut Ground) -> Result<()> {
-        self.sending.end().await?;
+        if let Some(sending) = &mut self.sending {
+            sending.end().await?;
+        }
         for Stream { task, mover } in self.streams {
             Tributary::PLAIN.stop(&task, mover).await?;
             ground.clear(&task).await?;
@@ -222,7 +257,7 @@ fn sender(
 ) -> Sending {
     let n_partitions = topics.len() as u64 * u64::from(partitions.unsigned_abs());
     let (events, rate) = match extent.rate {
-        0 => (n_partitions, None),
+        0 => (n_partitions.max(extent.load), None),
         rate => (u64::MAX, Some(rate * extent.n_streams as u64)),
     };
     let feed = Feed { topics, partitions, workload, events, rate, seed: extent.seed };

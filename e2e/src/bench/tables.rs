@@ -151,6 +151,7 @@ pub(super) fn streams(report: &Report) -> Rows {
     let (n, rate) = (found.n_streams, found.rate);
     let costs = [
         ("one idle stream".to_owned(), &found.idle),
+        (format!("one that has had {} events, and is idle since", thousands(found.load)), &found.after_load),
         (format!("{n} streams with {rate} events/s each, a process a stream"), &found.apart),
         ("the same events in one process".to_owned(), &found.together),
     ];

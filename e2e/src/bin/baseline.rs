@@ -11,7 +11,7 @@ use e2e::baseline::{floor, value};
 
 // The processor's.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What Tributary is measured against, on the same events.
 #[derive(Parser)]

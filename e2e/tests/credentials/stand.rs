@@ -11,7 +11,7 @@ use crds::columns::table_columns;
 use crds::conditions::Reason;
 use crds::processor_report::ProcessorReport;
 use crds::schema::Schema;
-use crds::stream_config::{StreamConfig, VARIABLES};
+use crds::stream_config::StreamConfig;
 use e2e::bench::process::{Launch, Process};
 use e2e::bench::server::{DATABASE, Server, free_port};
 use e2e::bench::table;
@@ -117,9 +117,8 @@ impl Stand {
         let connection = mount_connection(&root.join("connection"), &old_authority.certificate())?;
         let rules = Mount::new(&root.join("rules"), &[("hook", OLD_SECRET)])?;
         let listen = format!("{AT}:{}", free_port()?);
-        let mut variables = VARIABLES.map(|(name, value)| (name, value.to_owned())).to_vec();
-        variables.push(("TRIBUTARY_CONFIG_ROOT", root.display().to_string()));
-        variables.push(("TRIBUTARY_LISTEN", listen.clone()));
+        let variables =
+            vec![("TRIBUTARY_CONFIG_ROOT", root.display().to_string()), ("TRIBUTARY_LISTEN", listen.clone())];
         let program = processor_program(&settings)?;
         let launch = Launch { program, arguments: Vec::new(), variables, log: folder.join("processor.log") };
         let processor = Process::start(&launch)?;

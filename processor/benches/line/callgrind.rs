@@ -14,9 +14,9 @@ use anyhow::{Context as _, bail, ensure};
 /// How many callers tell one use of a function from another. A use whose chain is cut before the round fails the reading.
 const CALLERS: usize = 100;
 
-/// mimalloc gives memory back to the system a second after it was freed, whatever happened by then: a busy machine counts more
-/// than an idle one, 0.7 % of the room `reject` were seen. -1 is never.
-const NO_PURGE: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "-1");
+/// The allocator gives memory back to the system a while after it was freed, whatever happened by then: a busy machine would count more
+/// than an idle one. -1 is never.
+const NO_PURGE: (&str, &str) = ("MALLOC_CONF", "background_thread:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
 
 /// What the counted round is called, as callgrind shows it.
 const ROUND: &str = "line::stand::counted_round";

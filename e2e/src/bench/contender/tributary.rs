@@ -13,7 +13,7 @@ use crds::columns::{Column, table_columns};
 use crds::schema::Schema;
 use crds::stream_config::{
     BatchConfig, ClickHouseConfig, EgressConfig, KafkaConfig, STREAM_CONFIG_VERSION, SchemaVersion,
-    StreamConfig, StreamIdentity, VARIABLES,
+    StreamConfig, StreamIdentity,
 };
 
 use super::{Contender, Mover, Task};
@@ -61,9 +61,10 @@ impl Tributary {
     fn launch(&self, task: &Task) -> Result<Launch> {
         let (program, address) =
             (beside_this_program("processor")?, || Ok(format!("127.0.0.1:{}", free_port()?)));
-        let mut variables = VARIABLES.map(|(name, value)| (name, value.to_owned())).to_vec();
-        variables.push(("TRIBUTARY_CONFIG_ROOT", task.folder.display().to_string()));
-        variables.push(("TRIBUTARY_LOG", self.log.to_owned()));
+        let mut variables = vec![
+            ("TRIBUTARY_CONFIG_ROOT", task.folder.display().to_string()),
+            ("TRIBUTARY_LOG", self.log.to_owned()),
+        ];
         let log = task.folder.join("tributary.log");
         if self.processes == 1 {
             variables.push(("TRIBUTARY_LISTEN", address()?));

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use crds::stream_config::VARIABLES;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
@@ -143,7 +142,7 @@ fn container(plan: &Plan) -> Container {
 }
 
 fn variables(plan: &Plan) -> Vec<EnvVar> {
-    let mut variables = VARIABLES.map(|(name, value)| variable(name, value)).to_vec();
+    let mut variables = Vec::new();
     if let Some(collector) = &plan.collector {
         let field =
             ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };
