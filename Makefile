@@ -125,9 +125,10 @@ contracts: up
 	cargo test --package processor --features real --lib contract
 	cargo test --package processor --features real --test native --test guarantee
 
+# Threads for more trials than go at once: those that need the environment alone hold one each until the others are done.
 e2e: images ## Runs the end-to-end tests on the real environment.
 	@echo "== end to end"
-	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=8 --skip $(LONG)
+	$(WITH_ENVIRONMENT) cargo test --package e2e --features baselines -- --test-threads=32 --skip $(LONG)
 
 bench: PURPOSE := bench
 bench: prerequisites up ## Measures the processor against its peers, side by side (QUICK=1: a short look, PART=latency: one section; docs/benchmarks.md has the rest).

@@ -6,6 +6,7 @@
 //! deleted before the next one begins.
 
 mod sweep;
+mod turns;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +18,7 @@ use futures::FutureExt;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, RwLock};
+use tokio::sync::OnceCell;
 
 use crate::clickhouse::ClickHouse;
 use crate::cluster::{Cluster, parse_manifests, read_manifests};
@@ -32,8 +33,6 @@ use crate::wait::{self, Reported, Seen};
 /// How long an object may take to be as wanted.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Trials that share the environment hold it for reading, those that break it for writing.
-static ENVIRONMENT: RwLock<()> = RwLock::const_new(());
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
 /// What a trial may use.
@@ -74,9 +73,7 @@ fn run<Fut: Future<Output = Result<()>>>(
 ) {
     let finished = tokio::runtime::Runtime::new().context("starting tokio").and_then(|runtime| {
         runtime.block_on(async {
-            // Two guards of one lock: only one of them is ever taken.
-            let _shared = if alone { None } else { Some(ENVIRONMENT.read().await) };
-            let _exclusive = if alone { Some(ENVIRONMENT.write().await) } else { None };
+            let _turn = turns::turn(alone).await?;
             let prepared = std::sync::Arc::new(Trial::prepare(name).await?);
             // A failed assertion is told and cleared up like any other failure.
             let tried = AssertUnwindSafe(trial(std::sync::Arc::clone(&prepared))).catch_unwind().await;

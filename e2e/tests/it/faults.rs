@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crds::AnalyticsPipeline;
 use e2e::cluster::restarts;
 use e2e::host::{Usage, processes, usage};
-use e2e::trial::{PATIENCE, Trial, alone_with_namespace};
+use e2e::trial::{PATIENCE, Trial, alone_with_namespace, with_namespace};
 use e2e::wait::{self, Seen};
 use kube::ResourceExt;
 
@@ -74,7 +74,7 @@ async fn kill_at_work(trial: &Trial, sending: &Sending, dead: &[Death], chance: 
 
 #[test]
 fn a_processor_killed_ten_times_under_load_loses_nothing_and_doubles_nothing() {
-    alone_with_namespace("killed", async |trial| {
+    with_namespace("killed", async |trial| {
         load::apply(&trial, 1).await?;
         let seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
         eprintln!("killed: the moments come from seed {seed}");
