@@ -96,9 +96,9 @@ pub(crate) fn n_events(profile: &Profile) -> u64 {
     ends.map(|one| one.n_calls).sum()
 }
 
-/// Whether it is the allocator, asked for memory by somebody else.
+/// Whether it is the allocator, asked for memory by somebody else: jemalloc's own functions have other names than those that it is asked by.
 fn is_allocation(one: &Use) -> bool {
-    let is_allocator = |name: &str| name.trim_start_matches('_').starts_with("mi_");
+    let asks = |name: &str| matches!(name, "malloc" | "calloc" | "realloc" | "mallocx" | "rallocx");
     let caller = one.chain.get(1).map_or("", String::as_str);
-    is_allocator(one.name()) && one.name().contains("alloc") && !is_allocator(caller)
+    asks(one.name()) && !asks(caller)
 }
