@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use crds::AnalyticsPipeline;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::runtime::wait::conditions::is_crd_established;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, run};
 use crate::connections::Connections;
-use crate::wait;
+use crate::wait::{self, Seen};
 
 /// Namespace of the operator.
 pub const NAMESPACE: &str = "tributary-system";
@@ -31,6 +31,8 @@ pub const OPERATOR_SELECTOR: &str = "app.kubernetes.io/name=tributary-operator";
 /// Label of what the demo and the tests have put on a cluster, so that nobody else's is ever replaced or deleted: the operator's
 /// pods, the tests' namespaces.
 pub const OWN: (&str, &str) = ("tributary.dev/installed-by", "e2e");
+/// How long old pods of the operator may take to end.
+const ROLLOUT: Duration = Duration::from_secs(120);
 /// Name of the Secret that the chart makes.
 const SECRET: &str = "tributary-connection";
 
@@ -130,7 +132,7 @@ async fn strange_pipelines(cluster: &Cluster, own_namespace: &str) -> Result<Vec
         .collect())
 }
 
-/// Gives the release other values and waits until the operator runs with them.
+/// Gives the release other values and waits until the operator runs with them, and nowhere without them any more.
 pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Value) -> Result<()> {
     let chart = repository().join("charts/tributary");
     let chart = chart.to_str().context("the path of the chart is not UTF-8")?;
@@ -138,7 +140,8 @@ pub async fn upgrade(cluster: &Cluster, connections: &Connections, values: &Valu
         vec!["upgrade", RELEASE, chart, "--install", "--namespace", NAMESPACE, "--create-namespace"];
     // The definitions may stand there already, applied with kubectl from manifests/crds/.
     arguments.extend(["--values", "-", "--wait", "--timeout", "3m", "--take-ownership"]);
-    helm(cluster, connections, &arguments, Some(&values.to_string())).await
+    helm(cluster, connections, &arguments, Some(&values.to_string())).await?;
+    rolled_out(cluster).await
 }
 
 /// Uninstalls the release.
@@ -172,6 +175,11 @@ pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
     let restart =
         ["rollout", "restart", "deployment", "--namespace", NAMESPACE, "--selector", OPERATOR_SELECTOR];
     cluster.kubectl(&restart).await?;
+    rolled_out(cluster).await
+}
+
+/// Waits until only pods of the newest template are left: helm is content while an older one still leads.
+async fn rolled_out(cluster: &Cluster) -> Result<()> {
     let status = [
         "rollout",
         "status",
@@ -184,7 +192,15 @@ pub async fn restart_operator(cluster: &Cluster) -> Result<()> {
         "2m",
     ];
     cluster.kubectl(&status).await?;
-    Ok(())
+    let pods = cluster.api::<Pod>(NAMESPACE);
+    let of_the_operator = ListParams::default().labels(OPERATOR_SELECTOR);
+    wait::until("the operator's old pods to be gone", ROLLOUT, || async {
+        let found = pods.list(&of_the_operator).await?;
+        let old: Vec<_> = found.iter().filter(|pod| pod.metadata.deletion_timestamp.is_some()).collect();
+        let names = old.iter().map(|pod| pod.name_any()).collect::<Vec<_>>().join(", ");
+        Ok(if old.is_empty() { Seen::Done(()) } else { Seen::NotYet(names) })
+    })
+    .await
 }
 
 /// The project's own folder.

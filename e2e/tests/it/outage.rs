@@ -1,5 +1,6 @@
 //! Kafka or ClickHouse away, or refusing the password: a condition says which and what to do, and all heals by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -64,16 +65,30 @@ fn a_kafka_that_is_away_is_named_and_the_stream_heals() {
     });
 }
 
+/// The command line, with another's properties of Kafka.
+async fn status_with_a_wrong_password(trial: &Arc<Trial>) -> Result<String> {
+    let file = std::env::temp_dir().join(format!("{}.properties", trial.namespace));
+    let properties = format!(
+        "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.username={CLICKHOUSE_USER}\nsasl.password=wrong\n"
+    );
+    std::fs::write(&file, properties)?;
+    let words =
+        format!("status clicks --kafka {ADDRESS}:{KAFKA_SASL_PORT} --kafka-properties {}", file.display());
+    let asked = kubectl_tributary(trial, &words, "").await;
+    std::fs::remove_file(&file)?;
+    Ok(asked?.1)
+}
+
 #[test]
 fn a_kafka_that_refuses_the_password_is_named_and_the_stream_heals() {
     alone_with_namespace("kafka-password", async |trial| {
         settle(&trial).await?;
+        let page = status_with_a_wrong_password(&trial).await?;
+        ensure!(page.contains("Kafka refuses the user"), "the command line says what is wrong: {page}");
         let outcome = async {
             install::upgrade(&trial.cluster, &trial.connections, &behind_password(&trial, "wrong")).await?;
             let message = trial.reason::<AnalyticsPipeline>("clicks", "Ready", "KafkaAuthFailed").await?;
             ensure!(message.contains("password"), "the message says what to do: {message}");
-            let (_, page) = kubectl_tributary(&trial, "status clicks", "").await?;
-            ensure!(page.contains("Kafka refuses the user"), "the command line says it too: {page}");
             install::upgrade(
                 &trial.cluster,
                 &trial.connections,
