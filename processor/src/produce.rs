@@ -5,7 +5,7 @@
 //! second, and spins through the last millisecond of each, as a wait is cut to whole ones: 0.6 CPU seconds a minute of a stream at rest.
 //! Not here: what the records are, and what a failure means.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -23,16 +23,38 @@ const WAIT: Duration = Duration::from_secs(5);
 /// How long a record waits for a place in the client's queue before it is tried again.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(20);
 
+/// A client that is made when it is first needed, and anew when it is broken.
+pub(crate) struct OnDemand {
+    config: ClientConfig,
+    client: Mutex<Option<Producer>>,
+}
+
+impl OnDemand {
+    /// Keeps the settings of a client.
+    pub(crate) fn new(config: ClientConfig) -> Self {
+        Self { config, client: Mutex::default() }
+    }
+
+    /// Returns the client.
+    ///
+    /// # Errors
+    /// When it cannot be used with these settings.
+    pub(crate) fn client(&self) -> KafkaResult<Producer> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = kept.as_ref().filter(|client| !client.is_broken()) {
+            return Ok(client.clone());
+        }
+        Ok(kept.insert(Producer::start(&self.config)?).clone())
+    }
+}
+
 /// A client of Kafka; clones share it.
 #[derive(Clone)]
 pub(crate) struct Producer(Arc<BaseProducer<Receipts>>);
 
 impl Producer {
     /// Makes the client and starts its thread.
-    ///
-    /// # Errors
-    /// When the client cannot be used with these settings.
-    pub(crate) fn start(config: &ClientConfig) -> KafkaResult<Self> {
+    fn start(config: &ClientConfig) -> KafkaResult<Self> {
         let client = Arc::new(config.create_with_context(Receipts::default())?);
         let answered = Arc::downgrade(&client);
         std::thread::Builder::new()
@@ -43,7 +65,7 @@ impl Producer {
     }
 
     /// Whether the client can deliver nothing any more.
-    pub(crate) fn is_broken(&self) -> bool {
+    fn is_broken(&self) -> bool {
         self.0.client().fatal_error().is_some()
     }
 

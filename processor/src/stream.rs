@@ -103,7 +103,7 @@ fn run_flow(
     let line = Line::new(&stream.config, stream.hash_key.as_deref()).map_err(FlowError::Config)?;
     let sinks = Sinks {
         rows: ClickHouseSink::new(&stream.config.clickhouse, &kafka.topic, line.columns(), credentials),
-        dead_letters: DeadLetterProducer::new(connection.clone(), &kafka.topic, &kafka.dead_letter_topic),
+        dead_letters: DeadLetterProducer::new(connection, &kafka.topic, &kafka.dead_letter_topic),
         originals: KafkaOriginals::new(connection.clone(), &kafka.group, &kafka.topic),
     };
     drop(line);

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::admin::TIMEOUT;
 use super::topic::Topic;
+use super::verdict::{code, has_no_coordinator};
 
 const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
 
@@ -44,14 +45,11 @@ fn committed(consumer: &BaseConsumer, topic: &Topic) -> KafkaResult<TopicPartiti
     let until = Instant::now() + TIMEOUT;
     loop {
         let asked = consumer.committed_offsets(partitions(topic, Offset::Invalid)?, TIMEOUT);
-        match asked.as_ref().err().and_then(ClientError::rdkafka_error_code) {
-            Some(
-                RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::CoordinatorLoadInProgress,
-            ) if Instant::now() < until => std::thread::sleep(COORDINATOR_WAIT),
-            _ => return asked,
+        let is_early = asked.as_ref().err().and_then(code).is_some_and(has_no_coordinator);
+        if !is_early || Instant::now() >= until {
+            return asked;
         }
+        std::thread::sleep(COORDINATOR_WAIT);
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) fn code(error: &ClientError) -> Option<Code> {
     }
 }
 
+/// Whether a group has no broker that coordinates it yet, or none any more: asked again in a moment, it has one.
+pub(super) fn has_no_coordinator(code: Code) -> bool {
+    matches!(code, Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress | Code::NotCoordinator)
+}
+
 /// Whether Kafka lets nobody in with this user, password or certificate.
 pub(super) fn is_refusal(code: Code) -> bool {
     matches!(
@@ -57,6 +62,7 @@ pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
     let (action, source) = (action.to_owned(), Box::new(code));
     let remedy = match code {
         code if is_refusal(code) => return KafkaError::AuthFailed { action, source },
+        code if has_no_coordinator(code) => return KafkaError::NotYet { action, source },
         Code::AllBrokersDown
         | Code::BrokerTransportFailure
         | Code::Resolve
@@ -71,9 +77,6 @@ pub(super) fn judge_code(action: &str, code: Code) -> KafkaError {
         | Code::Partial => return KafkaError::Unreachable { action, source },
         Code::LeaderNotAvailable
         | Code::NotController
-        | Code::CoordinatorNotAvailable
-        | Code::CoordinatorLoadInProgress
-        | Code::NotCoordinator
         | Code::NonEmptyGroup
         | Code::ReassignmentInProgress
         | Code::ThrottlingQuotaExceeded

@@ -51,7 +51,7 @@ impl Clients for KafkaClients {
     }
 
     fn dead_letters(&self) -> DeadLetterProducer {
-        DeadLetterProducer::new(self.connection(), &self.config.topic, &self.config.dead_letter_topic)
+        DeadLetterProducer::new(&self.connection(), &self.config.topic, &self.config.dead_letter_topic)
     }
 
     fn producer(&self) -> ClientConfig {

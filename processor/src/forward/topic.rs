@@ -9,10 +9,9 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
-use tokio::sync::Mutex;
 
 use crate::forward::delivery::{Delivery, Destination, Refusal, Trouble, Verdict};
-use crate::produce::{Producer, Round};
+use crate::produce::{OnDemand, Round};
 use crate::record::Position;
 use crate::source::kafka::fault::reason;
 
@@ -20,28 +19,18 @@ use crate::source::kafka::fault::reason;
 pub struct Topic {
     name: String,
     source: String,
-    config: ClientConfig,
-    /// Absent until it is needed, and after an error that no repetition mends.
-    producer: Mutex<Option<Producer>>,
+    producer: OnDemand,
 }
 
 impl Topic {
     /// Builds the destination; `source` is the topic that the events come from, `config` the producer's.
     pub fn new(name: &str, source: &str, config: ClientConfig) -> Self {
-        Self { name: name.to_owned(), source: source.to_owned(), config, producer: Mutex::new(None) }
-    }
-
-    async fn producer(&self) -> Result<Producer, KafkaError> {
-        let mut producer = self.producer.lock().await;
-        match &*producer {
-            Some(producer) => Ok(producer.clone()),
-            None => Ok(producer.insert(Producer::start(&self.config)?).clone()),
-        }
+        Self { name: name.to_owned(), source: source.to_owned(), producer: OnDemand::new(config) }
     }
 
     /// Writes an event, or says the error's code with the cause behind it.
     async fn write(&self, delivery: &Delivery) -> Result<(), (Option<RDKafkaErrorCode>, KafkaError)> {
-        let producer = self.producer().await.map_err(|error| (error.rdkafka_error_code(), error))?;
+        let producer = self.producer.client().map_err(|error| (error.rdkafka_error_code(), error))?;
         let Position { partition, offset } = delivery.position();
         let position = format!("{}:{partition}:{offset}", self.source);
         let headers = OwnedHeaders::new_with_capacity(2)
@@ -53,11 +42,7 @@ impl Topic {
             .headers(headers);
         record.key = delivery.original.key.as_deref();
         producer.send(record).await;
-        let failure = round.failures().await.pop();
-        if producer.is_broken() {
-            *self.producer.lock().await = None;
-        }
-        failure.map_or(Ok(()), |(_, error)| {
+        round.failures().await.pop().map_or(Ok(()), |(_, error)| {
             Err((error.rdkafka_error_code().map(|code| producer.cause(code)), error))
         })
     }

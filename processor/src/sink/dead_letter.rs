@@ -6,8 +6,6 @@
 //! A letter may be delivered twice when the process dies between delivery and acknowledgement; the position tells.
 //! Not here: the topic itself; the operator makes it. Without it the stream waits and says so.
 
-use std::sync::Mutex;
-
 use crds::conditions::Reason;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -17,7 +15,7 @@ use rdkafka::producer::BaseRecord;
 mod contract;
 
 use crate::batch::Letter;
-use crate::produce::{Producer, Receipt, Round};
+use crate::produce::{OnDemand, Producer, Receipt, Round};
 use crate::retry::Verdict;
 use crate::sink::{DeadLetters, SinkError};
 use crate::source::kafka::fault::reason;
@@ -30,32 +28,19 @@ const CUT: usize = 512 * 1024;
 
 /// Produces to the dead-letter topic. The client is made when the first letter comes.
 pub struct DeadLetterProducer {
-    connection: Connection,
     source_topic: String,
     topic: String,
-    producer: Mutex<Option<Producer>>,
+    producer: OnDemand,
 }
 
 impl DeadLetterProducer {
     /// Builds a producer of letters about records of `source_topic`.
-    pub fn new(connection: Connection, source_topic: &str, topic: &str) -> Self {
+    pub fn new(connection: &Connection, source_topic: &str, topic: &str) -> Self {
         Self {
-            connection,
             source_topic: source_topic.to_owned(),
             topic: topic.to_owned(),
-            producer: Mutex::new(None),
+            producer: OnDemand::new(connection.producer()),
         }
-    }
-
-    /// Returns the client; a broken one is replaced.
-    fn client(&self) -> Result<Producer, KafkaError> {
-        let mut kept = self.producer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(producer) = kept.as_ref().filter(|producer| !producer.is_broken()) {
-            return Ok(producer.clone());
-        }
-        let producer = Producer::start(&self.connection.producer())?;
-        *kept = Some(producer.clone());
-        Ok(producer)
     }
 
     fn headers(&self, letter: &Letter, cut_from: Option<usize>) -> OwnedHeaders {
@@ -136,7 +121,7 @@ impl DeadLetters for DeadLetterProducer {
         if letters.is_empty() {
             return Ok(());
         }
-        let producer = self.client().map_err(|error| self.failed(None, error))?;
+        let producer = self.producer.client().map_err(|error| self.failed(None, error))?;
         let mut delivered = 0;
         while delivered < letters.len() {
             let end = letters.len().min(delivered + AT_ONCE);
@@ -182,24 +167,28 @@ mod tests {
     use crate::record::{Position, Rejected};
     use crds::rejection::RejectionReason;
 
-    #[test]
-    fn what_failed_and_what_was_not_tried_stays_in_order() {
-        let letter = |offset| Letter {
+    /// A letter about a record.
+    pub(super) fn letter(offset: i64, payload: Vec<u8>) -> Letter {
+        Letter {
             original: Original {
                 position: Position { partition: 0, offset },
                 timestamp_milliseconds: 0,
-                key: None,
-                payload: None,
-                headers: Vec::new(),
+                key: Some(b"key".to_vec()),
+                payload: Some(payload),
+                headers: vec![("trace".to_owned(), Some(b"one".to_vec()))],
             },
             rejected: Rejected {
-                reason: RejectionReason::EmptyRecord,
+                reason: RejectionReason::BrokenJson,
                 field: String::new(),
                 schema: String::new(),
-                message: String::new(),
+                message: "the record is no JSON".to_owned(),
             },
-        };
-        let mut letters: Vec<_> = (0..8).map(letter).collect();
+        }
+    }
+
+    #[test]
+    fn what_failed_and_what_was_not_tried_stays_in_order() {
+        let mut letters: Vec<_> = (0..8).map(|offset| letter(offset, Vec::new())).collect();
         keep_undelivered(&mut letters, 6, &[(3, KafkaError::Canceled), (5, KafkaError::Canceled)]);
         let left: Vec<_> = letters.iter().map(|letter| letter.original.position.offset).collect();
         assert_eq!(left, [3, 5, 6, 7]);

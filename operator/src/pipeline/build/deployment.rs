@@ -142,24 +142,24 @@ fn container(plan: &Plan) -> Container {
 }
 
 fn variables(plan: &Plan) -> Vec<EnvVar> {
-    let mut variables = Vec::new();
-    if let Some(collector) = &plan.collector {
-        let field =
-            ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };
-        variables.push(EnvVar {
-            name: POD.into(),
-            value_from: Some(EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() }),
-            ..EnvVar::default()
-        });
-        variables.push(variable("OTEL_SERVICE_NAME", "tributary-processor"));
-        // The kubelet puts the pod's name in, as its variable stands before this one.
-        let attributes = format!(
-            "k8s.namespace.name={},k8s.pod.name=$({POD}),tributary.pipeline={}",
-            plan.namespace, plan.name
-        );
-        variables.push(variable("OTEL_RESOURCE_ATTRIBUTES", &attributes));
-        variables.extend(collector.variables().iter().map(|(name, value)| variable(name, value)));
-    }
+    let Some(collector) = &plan.collector else { return Vec::new() };
+    let field = ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };
+    let pod = EnvVar {
+        name: POD.into(),
+        value_from: Some(EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() }),
+        ..EnvVar::default()
+    };
+    // The kubelet puts the pod's name in, as its variable stands before this one.
+    let attributes = format!(
+        "k8s.namespace.name={},k8s.pod.name=$({POD}),tributary.pipeline={}",
+        plan.namespace, plan.name
+    );
+    let mut variables = vec![
+        pod,
+        variable("OTEL_SERVICE_NAME", "tributary-processor"),
+        variable("OTEL_RESOURCE_ATTRIBUTES", &attributes),
+    ];
+    variables.extend(collector.variables().iter().map(|(name, value)| variable(name, value)));
     variables
 }
 

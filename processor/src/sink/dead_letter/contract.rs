@@ -5,49 +5,33 @@
 
 use std::time::Duration;
 
-use crds::rejection::RejectionReason;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Headers as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::tests::letter;
 use super::{AT_ONCE, CUT, DeadLetterProducer};
-use crate::batch::{Letter, Original};
-use crate::record::{Position, Rejected};
+use crate::batch::Letter;
 use crate::sink::{DeadLetters as _, SinkError};
 use crate::source::kafka::own_topic::{client, with_topic};
 use crate::source::kafka::properties::Connection;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A letter about a record of so many bytes.
-fn letter(offset: i64, length: usize) -> Letter {
-    // Of no pattern (xorshift): what lz4 makes small fits any topic.
+/// So many bytes of no pattern (xorshift): what lz4 makes small fits any topic.
+fn bytes(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
-    let mut byte = || {
+    let byte = || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         state.to_le_bytes()[4]
     };
-    Letter {
-        original: Original {
-            position: Position { partition: 0, offset },
-            timestamp_milliseconds: 0,
-            key: Some(b"key".to_vec()),
-            payload: Some(std::iter::repeat_with(&mut byte).take(length).collect()),
-            headers: vec![("trace".to_owned(), Some(b"one".to_vec()))],
-        },
-        rejected: Rejected {
-            reason: RejectionReason::BrokenJson,
-            field: String::new(),
-            schema: String::new(),
-            message: "the record is no JSON".to_owned(),
-        },
-    }
+    std::iter::repeat_with(byte).take(length).collect()
 }
 
-fn deliver(topic: &str, connection: Connection, letters: &mut Vec<Letter>) -> Result<(), SinkError> {
+fn deliver(topic: &str, connection: &Connection, letters: &mut Vec<Letter>) -> Result<(), SinkError> {
     let Ok(runtime) = tokio::runtime::Runtime::new() else { unreachable!("a runtime starts") };
     runtime.block_on(DeadLetterProducer::new(connection, "clicks", topic).deliver(letters))
 }
@@ -77,8 +61,9 @@ fn letters_of_several_rounds_arrive_and_only_what_fits_no_message_is_cut() {
         let long = CUT * 4;
         let length = |place: usize| if place == AT_ONCE + 7 { long } else { 100 };
         let n_letters = 2 * AT_ONCE + 3;
-        let mut letters: Vec<_> = (0..n_letters).map(|place| letter(place as i64, length(place))).collect();
-        deliver(topic, connection, &mut letters).expect("all are delivered");
+        let mut letters: Vec<_> =
+            (0..n_letters).map(|place| letter(place as i64, bytes(length(place)))).collect();
+        deliver(topic, &connection, &mut letters).expect("all are delivered");
         assert!(letters.is_empty());
         let mut found = read(topic, n_letters);
         found.sort_by_key(|(position, ..)| {
@@ -94,10 +79,10 @@ fn letters_of_several_rounds_arrive_and_only_what_fits_no_message_is_cut() {
 #[test]
 fn letters_for_a_topic_that_is_not_there_stay_in_the_list() {
     with_topic("no-letters", 1, |connection, topic| {
-        let mut letters: Vec<_> = (0..3).map(|offset| letter(offset, 100)).collect();
+        let mut letters: Vec<_> = (0..3).map(|offset| letter(offset, bytes(100))).collect();
         let whole = letters.clone();
         let error =
-            deliver(&format!("{topic}.missing"), connection, &mut letters).expect_err("nobody takes them");
+            deliver(&format!("{topic}.missing"), &connection, &mut letters).expect_err("nobody takes them");
         assert_eq!(letters, whole);
         assert!(error.message.contains("create the topic"), "{error}");
     });
