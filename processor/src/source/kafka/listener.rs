@@ -115,7 +115,8 @@ impl ClientContext for Listener {
         // A connection that fails comes as an error, too.
         let is_loud = matches!(level, Emerg | Alert | Critical | Error | Warning) && facility != "FAIL";
         if !is_loud {
-            tracing::debug!(facility, text, "the Kafka client says something");
+            // Under the client's own name: `info,librdkafka=debug` shows what it says, and the rest stays quiet.
+            tracing::debug!(target: "librdkafka", facility, text, "the Kafka client says something");
         } else if let Some(n_left_out) = self.heard().said.say(text, Instant::now()) {
             tracing::warn!(facility, text, n_left_out, "the Kafka client warns");
         }
