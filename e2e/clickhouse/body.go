@@ -1,4 +1,5 @@
 // Body room: reads and decompresses a whole body. Nothing is used of a body that ends early or does not decode.
+// The memory of one body serves the next: inserts come often and are large, and pages that are new each time cost as much as decoding.
 
 package main
 
@@ -11,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	native "github.com/ClickHouse/ch-go/compress"
 	"github.com/klauspost/compress/zstd"
@@ -21,16 +24,20 @@ import (
 // bodyLimit bounds what one request may hold in memory, counted after decompression.
 const bodyLimit = 1 << 30
 
+// bodies has the buffers that no request uses now; what is not used for a while goes with the garbage.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // readBody reads the whole body before anything of it is used: a body that ends early must insert nothing.
-func readBody(request *http.Request, wanted wantedStatement) ([]byte, error) {
+// The bytes are the buffer's.
+func readBody(request *http.Request, wanted wantedStatement, body *bytes.Buffer) ([]byte, error) {
+	body.Reset()
 	decoded, err := decodeTransport(request)
 	if err != nil {
 		return nil, err
 	}
 	if wanted.decompressBody {
-		decoded = &frameReader{source: decoded}
+		decoded = newFrameReader(decoded)
 	}
-	var body bytes.Buffer
 	if request.ContentLength > 0 && request.ContentLength < bodyLimit {
 		body.Grow(int(request.ContentLength) + bytes.MinRead)
 	}
@@ -79,17 +86,29 @@ const frameHead = 25
 // is an error and only an end between frames is an end.
 type frameReader struct {
 	source  io.Reader
-	content []byte
+	frame   []byte
+	unread  bytes.Reader // of the frame
+	decoder *native.Reader
+	left    int // decoded bytes of the frame that nobody has read yet
+}
+
+func newFrameReader(source io.Reader) *frameReader {
+	reader := &frameReader{source: source}
+	reader.decoder = native.NewReader(&reader.unread)
+	return reader
 }
 
 func (reader *frameReader) Read(target []byte) (int, error) {
-	for len(reader.content) == 0 {
+	for reader.left == 0 {
 		if err := reader.readFrame(); err != nil {
 			return 0, err
 		}
 	}
-	count := copy(target, reader.content)
-	reader.content = reader.content[count:]
+	count, err := reader.decoder.Read(target[:min(len(target), reader.left)])
+	if err != nil {
+		return 0, fmt.Errorf("decode a compressed frame: %v", err)
+	}
+	reader.left -= count
 	return count, nil
 }
 
@@ -102,17 +121,15 @@ func (reader *frameReader) readFrame() error {
 	if packed < 9 || packed > bodyLimit || plain > bodyLimit {
 		return fmt.Errorf("a compressed frame says it has %d bytes that hold %d", packed, plain)
 	}
-	frame := make([]byte, frameHead+packed-9)
-	copy(frame, head[:])
-	if _, err := io.ReadFull(reader.source, frame[frameHead:]); err != nil {
+	length := frameHead + int(packed) - 9
+	reader.frame = append(slices.Grow(reader.frame[:0], length), head[:]...)[:length]
+	if _, err := io.ReadFull(reader.source, reader.frame[frameHead:]); err != nil {
 		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		}
 		return err
 	}
-	reader.content = make([]byte, plain)
-	if _, err := io.ReadFull(native.NewReader(bytes.NewReader(frame)), reader.content); err != nil {
-		return fmt.Errorf("decode a compressed frame: %v", err)
-	}
+	reader.unread.Reset(reader.frame)
+	reader.left = int(plain)
 	return nil
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"fmt"
 	"log"
@@ -82,7 +83,9 @@ func (front *front) serveStatement(writer http.ResponseWriter, request *http.Req
 			text: wanted.user + ": Authentication failed: password is incorrect, or there is no user with such name."})
 		return
 	}
-	body, err := readBody(request, wanted)
+	memory := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(memory)
+	body, err := readBody(request, wanted, memory)
 	if err != nil {
 		front.refuse(writer, err)
 		return
