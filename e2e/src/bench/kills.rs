@@ -24,8 +24,8 @@ use crate::generator::random::Random;
 const LANES: u64 = 4;
 /// Events a second and lane.
 const RATE: u64 = 5_000;
-/// How long a mover may take to be seen at work; a JVM beside others starts slowly.
-const AT_WORK: Duration = Duration::from_secs(120);
+/// How long a mover may take to be seen at work: four JVMs start beside each other, and repeat first what is there already.
+const AT_WORK: Duration = Duration::from_secs(300);
 /// A kill comes at most this much later.
 const LATEST: u64 = 1_500;
 /// After the last event: how long nothing may change before what is missing counts as lost.
