@@ -24,12 +24,11 @@ use crate::generator::random::Random;
 const LANES: u64 = 4;
 /// Events a second and lane.
 const RATE: u64 = 5_000;
-/// How long a mover may take to be seen at work: four JVMs start beside each other, and repeat first what is there already.
+/// How long a mover may take to be seen at work, and how long nothing may change after the last event before what is missing counts as
+/// lost: four JVMs start beside each other, and repeat first what is there already.
 const AT_WORK: Duration = Duration::from_secs(300);
 /// A kill comes at most this much later.
 const LATEST: u64 = 1_500;
-/// After the last event: how long nothing may change before what is missing counts as lost.
-const QUIET: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// What is left after the kills.
@@ -186,7 +185,7 @@ impl Lane {
     /// Waits until all rows are there, or nothing comes any more.
     async fn settled(&self, mut mover: Mover, wanted: u64) -> Result<Mover> {
         let (mut last, mut changed) = (self.count().await?, Instant::now());
-        while last.positions < wanted && changed.elapsed() < QUIET {
+        while last.positions < wanted && changed.elapsed() < AT_WORK {
             tokio::time::sleep(INTERVAL).await;
             mover = self.alive(mover).await?;
             let now = self.count().await?;
