@@ -86,6 +86,15 @@ impl Context {
         self.describe_topics(names).await
     }
 
+    /// Reads the id of a topic that was just made; none when Kafka does not say it by a second look, or has none.
+    pub async fn new_topic_id(&self, name: &str) -> Option<String> {
+        if let Some(id) = self.topics.topic_id(name).await {
+            return Some(id);
+        }
+        tokio::time::sleep(SECOND_LOOK).await;
+        self.topics.topic_id(name).await
+    }
+
     /// Returns whether a topic exists.
     pub async fn has_topic(&self, name: &str) -> Result<bool, Fault> {
         let found = self.topics.describe(&[name.to_owned()]).await.map_err(|error| kafka_fault(&error))?;

@@ -29,6 +29,8 @@ struct State {
     /// Topics that were made so far: each has a number of its own.
     n_made: u64,
     ids: BTreeMap<String, String>,
+    /// How many more questions for an id come too early.
+    n_early: usize,
     faults: VecDeque<KafkaError>,
     applied: Vec<TopicChange>,
 }
@@ -62,6 +64,11 @@ impl MemoryTopics {
     /// Leaves no topic out any more.
     pub fn show_all(&self) {
         self.state().hidden.clear();
+    }
+
+    /// Lets the next question for an id come too early, as at a broker that has not heard of the topic.
+    pub fn withhold_next_id(&self) {
+        self.state().n_early += 1;
     }
 
     /// Answers as another cluster from now on.
@@ -135,7 +142,12 @@ impl Topics for MemoryTopics {
     }
 
     async fn topic_id(&self, name: &str) -> Option<String> {
-        self.state().ids.get(name).cloned()
+        let mut state = self.state();
+        if let Some(left) = state.n_early.checked_sub(1) {
+            state.n_early = left;
+            return None;
+        }
+        state.ids.get(name).cloned()
     }
 
     async fn check_creation(&self, topic: &Topic) -> Result<(), KafkaError> {

@@ -145,8 +145,8 @@ async fn learn_topic(ctx: &Context, plan: &Plan, changes: &[TopicChange]) -> Res
     if !changes.iter().any(is_made) {
         return Ok(());
     }
-    // Where Kafka does not say it now, the next look asks again.
-    let Some(id) = ctx.topics.topic_id(&mark.topic).await else { return Ok(()) };
+    // Where Kafka does not say it now, the next reconcile asks again.
+    let Some(id) = ctx.new_topic_id(&mark.topic).await else { return Ok(()) };
     let mark = Mark { topic_id: Some(id), ..mark.clone() };
     apply_table(ctx, plan, &[TableChange::ModifyComment { table: plan.table.full_name(), mark }]).await
 }

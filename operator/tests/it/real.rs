@@ -60,15 +60,7 @@ struct Real;
 impl topics::Groups for Real {
     async fn make(&self, group: &str, topic: &str) {
         let (group, topic) = (group.to_owned(), topic.to_owned());
-        let commit = move || {
-            let mut config = ClientConfig::new();
-            let consumer: BaseConsumer =
-                config.set("bootstrap.servers", variable("KAFKA")).set("group.id", &group).create().unwrap();
-            let mut positions = TopicPartitionList::new();
-            positions.add_partition_offset(&topic, 0, Offset::Offset(0)).unwrap();
-            consumer.commit(&positions, CommitMode::Sync).unwrap();
-        };
-        tokio::task::spawn_blocking(commit).await.unwrap();
+        tokio::task::spawn_blocking(move || acknowledge(&topic, &group, 0, 0)).await.unwrap();
     }
 
     async fn list(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What every gateway to Kafka keeps, real or twin: one story of one topic, from creation to deletion.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crds::conditions::Reason;
 use operator::kafka::topic::{ConfigChange, Topic, TopicChange, diff};
@@ -35,36 +36,42 @@ async fn describe(topics: &dyn Topics, name: &str) -> Option<Topic> {
     topics.describe(&[name.to_owned(), format!("{name}.never")]).await.unwrap().pop()
 }
 
-/// Metadata spreads from broker to broker: a reconcile looks again, and so does this.
+/// Metadata spreads from broker to broker, and from the controller to the one broker that there is: a reconcile looks again,
+/// and so does this. Returns the last answer, as expected or not.
+async fn seen<T>(look: impl AsyncFn() -> T, is_as_expected: impl Fn(&T) -> bool) -> T {
+    const AT_MOST: Duration = Duration::from_secs(30);
+    let begun = Instant::now();
+    loop {
+        let answer = look().await;
+        if is_as_expected(&answer) || begun.elapsed() > AT_MOST {
+            return answer;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn described(
     topics: &dyn Topics,
     name: &str,
     is_as_expected: impl Fn(Option<&Topic>) -> bool,
 ) -> Option<Topic> {
-    const LOOKS: usize = 200;
-    for _ in 0..LOOKS {
-        let topic = describe(topics, name).await;
-        if is_as_expected(topic.as_ref()) {
-            return topic;
-        }
-        tokio::task::yield_now().await;
-    }
-    describe(topics, name).await
+    seen(async || describe(topics, name).await, |topic| is_as_expected(topic.as_ref())).await
 }
 
 async fn creates(topics: &dyn Topics, topic: &Topic) {
-    let cluster = topics.cluster().await;
+    let cluster = seen(async || topics.cluster().await, Option::is_some).await;
     assert!(cluster.as_ref().is_some_and(|id| !id.is_empty()), "{cluster:?}");
-    assert_eq!(topics.cluster().await, cluster);
+    assert_eq!(seen(async || topics.cluster().await, Option::is_some).await, cluster);
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
     assert_eq!(describe(topics, &topic.name).await, None, "asking for a topic must not make it");
     topics.check_creation(topic).await.unwrap();
     assert_eq!(describe(topics, &topic.name).await, None, "checking a creation must not make the topic");
     let create = TopicChange::Create(topic.clone());
     topics.apply(&create).await.unwrap();
-    let id = topics.topic_id(&topic.name).await;
+    let id = seen(async || topics.topic_id(&topic.name).await, Option::is_some).await;
     assert!(id.as_ref().is_some_and(|id| !id.is_empty()), "{id:?}");
-    assert_eq!((topics.topic_id(&topic.name).await, topics.topic_id("never").await), (id, None));
+    assert_eq!(seen(async || topics.topic_id(&topic.name).await, Option::is_some).await, id);
+    assert_eq!(topics.topic_id("never").await, None);
     let exists = topics.check_creation(topic).await.unwrap_err();
     assert!(exists.is_transient(), "a topic that is there would not be created: {exists}");
     assert_eq!(described(topics, &topic.name, |there| there.is_some()).await.as_ref(), Some(topic));

@@ -146,6 +146,15 @@ async fn a_mark_that_names_no_topic_id_is_completed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_id_of_a_new_topic_is_in_its_mark_from_the_first_look_on_even_where_kafka_tells_it_late() {
+    let mut fixture = Fixture::of(OBJECTS);
+    fixture.topics.withhold_next_id();
+    fixture.look_at_all().await;
+    assert!(fixture.topics.id("shop.ios").is_some(), "the topic is not made in the first look");
+    assert_eq!(mark(&fixture).topic_id, fixture.topics.id("shop.ios"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_topic_that_only_seems_to_be_gone_keeps_its_life() {
     let mut fixture = Fixture::of(OBJECTS);
     fixture.settle().await;
