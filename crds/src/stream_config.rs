@@ -123,7 +123,7 @@ pub struct SchemaVersion {
 pub struct BatchConfig {
     /// Rows of one partition.
     pub max_rows: usize,
-    /// Bytes of one partition's rows, before compression.
+    /// Memory of one partition's rows and dead letters, bytes.
     pub max_bytes: usize,
     /// Age of the oldest row, milliseconds.
     pub max_age_milliseconds: u64,

@@ -14,12 +14,16 @@ use crate::position::Range;
 use crate::record::{Position, Record, Rejected};
 use crate::source::{Headers, Message};
 
+/// Bytes of rows before compression, above which a batch is full: the server makes one part of an insert of up to twice as many
+/// (`min_insert_block_size_bytes`), and holds all of them in memory meanwhile.
+const MOST_BYTES_OF_ROWS: usize = 128 << 20;
+
 /// When a batch is full; `flow/beat.rs` says when it is old.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Rows.
     pub max_rows: usize,
-    /// Bytes of rows and dead letters.
+    /// Memory of rows and dead letters, bytes.
     pub max_bytes: usize,
 }
 
@@ -228,7 +232,7 @@ impl Batch {
 
     /// Returns the memory that it takes.
     pub fn n_bytes(&self) -> usize {
-        self.rows.n_bytes() + self.letter_bytes
+        self.rows.memory() + self.letter_bytes
     }
 
     /// Returns whether it may not grow.
@@ -236,6 +240,7 @@ impl Batch {
         self.rows.n_rows() >= limits.max_rows
             || self.letters.len() >= limits.max_rows
             || self.n_bytes() >= limits.max_bytes
+            || self.rows.n_bytes() >= MOST_BYTES_OF_ROWS
     }
 
     /// Returns whether there is nothing to write, to deliver or to look up.

@@ -18,6 +18,7 @@ use crds::stream_config::{
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::columns::frame::Packer;
 use crate::columns::read::Block;
 use crate::line::Line;
 use crate::record::{Position, Record};
@@ -152,7 +153,7 @@ fn run(folder: &Path) -> Option<String> {
             }
         }
     }
-    let mut found = vec![("rows.jsonl", print(&rows, stream.all)), ("rejected.jsonl", rejected)];
+    let mut found = vec![("rows.jsonl", print(&mut rows, stream.all)), ("rejected.jsonl", rejected)];
     if stream.forward {
         found.push(("forwarded.jsonl", forwarded));
     }
@@ -176,26 +177,34 @@ fn compare(folder: &Path, found: &[(&str, String)]) -> Option<String> {
     (!stale.is_empty()).then(|| stale.join("\n"))
 }
 
-/// Prints rows from the block, and makes sure that each row alone gives the same block.
-fn print(rows: &crate::columns::Rows, all: bool) -> String {
-    let mut bytes = Vec::new();
-    rows.encode(&mut bytes);
-    let block = Block::read(&bytes);
+/// Prints rows from their block, and makes sure that each row alone gives the same block, from the buffers and from a packed piece.
+fn print(rows: &mut crate::columns::Rows, all: bool) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let block = Block::of(rows, 0..rows.n_rows());
     assert_eq!(block.n_rows, rows.n_rows());
+    alone(rows, &block);
+    rows.pack(&mut Packer::default());
+    assert_eq!(Block::of(rows, 0..rows.n_rows()), block);
+    alone(rows, &block);
     let mut text = String::new();
     for row in 0..block.n_rows {
-        let mut bytes = Vec::new();
-        rows.encode_rows(row..row + 1, &mut bytes);
-        let alone = Block::read(&bytes);
-        let mut members = Vec::new();
-        for (name, column) in block.names.iter().zip(&block.columns) {
-            assert_eq!(&column[row], alone.value(0, name), "row {row} alone");
-            if all || !QUIET.contains(&name.as_str()) {
-                members.push(format!("{}:{}", json!(name), column[row]));
-            }
-        }
-        assert_eq!(json!(rows.position_of(row).offset), *block.value(row, "_offset"));
+        let members = block.names.iter().zip(&block.columns);
+        let shown = members.filter(|(name, _)| all || !QUIET.contains(&name.as_str()));
+        let members: Vec<_> =
+            shown.map(|(name, column)| format!("{}:{}", json!(name), column[row])).collect();
         writeln!(text, "{{{}}}", members.join(",")).unwrap();
     }
     text
+}
+
+fn alone(rows: &crate::columns::Rows, block: &Block) {
+    for row in 0..block.n_rows {
+        let alone = Block::of(rows, row..row + 1);
+        for (name, column) in block.names.iter().zip(&block.columns) {
+            assert_eq!(&column[row], alone.value(0, name), "row {row} alone");
+        }
+        assert_eq!(json!(rows.offset_of(row)), *block.value(row, "_offset"));
+    }
 }

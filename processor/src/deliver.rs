@@ -252,7 +252,7 @@ fn plan_parts(job: &mut Job, parts: Parts) -> Stop {
 }
 
 fn is_present(job: &Job, present: &[i64], row: usize) -> bool {
-    present.binary_search(&job.batch.rows.position_of(row).offset).is_ok()
+    present.binary_search(&job.batch.rows.offset_of(row)).is_ok()
 }
 
 fn question(job: &Job, range: Range, times: Option<(i64, i64)>) -> Question {
@@ -267,7 +267,7 @@ fn times(job: &Job) -> Option<(i64, i64)> {
 
 fn offsets(job: &Job, part: &Rows<usize>) -> Range {
     let rows = &job.batch.rows;
-    Range { first: rows.position_of(part.start).offset, last: rows.position_of(part.end - 1).offset }
+    Range { first: rows.offset_of(part.start), last: rows.offset_of(part.end - 1) }
 }
 
 fn view_refuses(error: SinkError) -> SinkError {

@@ -10,12 +10,13 @@ use std::path::Path;
 use crds::columns::Column;
 use crds::stream_config::{ClickHouseConfig, StreamConfig};
 use processor::columns::Rows;
+use processor::columns::frame::Packer;
 use processor::deduplicate::Seen;
 use processor::line::Line;
 use processor::position::Range;
 use processor::record::{Outcome, Position, Record};
 use processor::sink::clickhouse::{ClickHouseSink, Credentials};
-use processor::sink::{Newest, Question, Sink};
+use processor::sink::{Newest, Question, Sink, Write};
 
 const HEAD: &str = r#"
 version: 1
@@ -54,16 +55,18 @@ impl Server {
         server
     }
 
-    async fn send(&self, statement: &str, body: Vec<u8>) -> Result<String, String> {
+    async fn send(&self, statement: &str, frames: Vec<u8>) -> Result<String, String> {
         let settings = [
             ("query", statement),
+            ("decompress", if frames.is_empty() { "0" } else { "1" }),
             ("async_insert", "0"),
             ("input_format_skip_unknown_fields", "0"),
             ("session_timezone", "UTC"),
         ];
         let url = reqwest::Url::parse_with_params(&self.url, settings).unwrap();
         let request = self.client.post(url);
-        let response = request.basic_auth(&self.user, Some(&self.password)).body(body).send().await.unwrap();
+        let response =
+            request.basic_auth(&self.user, Some(&self.password)).body(frames).send().await.unwrap();
         let is_success = response.status().is_success();
         let text = response.text().await.unwrap();
         if is_success { Ok(text) } else { Err(text) }
@@ -90,9 +93,21 @@ impl Server {
         rows: &Rows,
         range: std::ops::Range<usize>,
     ) -> Result<String, String> {
-        let mut block = Vec::new();
-        rows.encode_rows(range, &mut block);
-        self.send(&format!("INSERT INTO {}.`{table}` FORMAT Native", self.database), block).await
+        let frames: Vec<_> = rows.frames(range).collect::<Result<_, _>>().unwrap();
+        let statement = format!("INSERT INTO {}.`{table}` FORMAT Native", self.database);
+        self.send(&statement, frames.concat()).await
+    }
+
+    fn sink(&self, table: &str, columns: &[Column]) -> ClickHouseSink {
+        let config =
+            ClickHouseConfig { url: self.url.clone(), database: self.database.clone(), table: table.into() };
+        let login = Credentials {
+            user: self.user.clone(),
+            password: self.password.clone(),
+            ..Credentials::default()
+        };
+        let (_sender, credentials) = tokio::sync::watch::channel(login);
+        ClickHouseSink::new(&config, "shop.ios", columns, credentials)
     }
 
     async fn finish(self) {
@@ -221,7 +236,7 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
         if let Err(error) = server.insert(&name, &rows, 0..rows.n_rows()).await {
             for row in 0..rows.n_rows() {
                 if let Err(error) = server.insert(&name, &rows, row..row + 1).await {
-                    panic!("{name}, line {}: {error}", rows.position_of(row).offset + 1);
+                    panic!("{name}, line {}: {error}", rows.offset_of(row) + 1);
                 }
             }
             panic!("{name}: {error}");
@@ -229,6 +244,81 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
         let count = server.ask(&format!("SELECT count() FROM {}.`{name}`", server.database)).await;
         assert_eq!(count.trim(), rows.n_rows().to_string(), "{name}");
     }
+    server.finish().await;
+}
+
+/// A batch that is packed in several pieces.
+fn in_pieces(line: &mut Line, n_rows: usize) -> Rows {
+    let (mut rows, mut packer) = (line.rows(), Packer::default());
+    for offset in 0..n_rows {
+        let text = format!("{offset} ").repeat(offset % 50);
+        let event = match offset % 3 {
+            0 => format!(
+                r#"{{"event":"all","s":"{text}","low":"a","u64":{offset},"d8":1,"ls":["{text}","b"],"li":[{}]}}"#,
+                offset % 100
+            ),
+            1 => format!(
+                r#"{{"event":"all","s":"","low":"b","lown":"","u64":1,"d8":0,"sn":"{text}","j":{{"x":{offset}}}}}"#
+            ),
+            _ => format!(
+                r#"{{"event":"all","s":"x","low":"","u64":2,"d8":-1,"i32":{offset},"u":"00112233-4455-6677-8899-aabbccddeeff","more":{offset}}}"#
+            ),
+        };
+        assert_eq!(take(line, &mut rows, offset, event.as_bytes()), Outcome::Stored);
+        rows.pack_when_full(&mut packer);
+    }
+    assert!(rows.frames(0..n_rows).count() > 3, "the batch is in pieces");
+    rows
+}
+
+#[tokio::test]
+async fn a_batch_of_many_pieces_is_one_part_of_the_table_and_can_be_cut_anywhere() {
+    const ROWS: usize = 10_000;
+    let server = Server::connect("pieces").await;
+    let mut line = line(EVERY_TYPE);
+    let rows = in_pieces(&mut line, ROWS);
+    let names: Vec<String> =
+        line.columns().iter().map(|column| format!("toString(`{}`)", column.name)).collect();
+    let mut sums = Vec::new();
+    for (table, cuts) in [("whole", vec![0, ROWS]), ("cut", vec![0, 1, 1_500, 1_501, 6_000, ROWS])] {
+        server.create(table, line.columns()).await;
+        let sink = server.sink(table, line.columns());
+        for cut in cuts.windows(2) {
+            let token = format!("{table} {}", cut[0]);
+            sink.write(Write { token: &token, rows: &rows, part: cut[0]..cut[1] }).await.unwrap();
+        }
+        let parts = format!(
+            "SELECT count() FROM system.parts WHERE database = '{}' AND table = '{table}' AND level = 0",
+            server.database
+        );
+        assert_eq!(server.ask(&parts).await.trim(), (cuts.len() - 1).to_string(), "{table}");
+        let statement = format!("SELECT count(), sum(cityHash64({})) FROM", names.join(", "));
+        sums.push(server.ask(&format!("{statement} {}.{table}", server.database)).await);
+    }
+    assert!(sums[0].starts_with(&format!("{ROWS}\t")) && sums[0] == sums[1], "{sums:?}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_of_many_pieces_that_is_written_twice_is_in_the_table_and_its_view_once() {
+    const ROWS: usize = 10_000;
+    let server = Server::connect("twice").await;
+    let mut line = line(EVERY_TYPE);
+    let rows = in_pieces(&mut line, ROWS);
+    server.create("t", line.columns()).await;
+    let (database, window) = (&server.database, "non_replicated_deduplication_window = 100");
+    server.ask(&format!("ALTER TABLE {database}.t MODIFY SETTING {window}")).await;
+    let view = format!(
+        "CREATE MATERIALIZED VIEW {database}.v ENGINE = MergeTree ORDER BY n SETTINGS {window} \
+         AS SELECT low, count() AS n FROM {database}.t GROUP BY low"
+    );
+    server.ask(&view).await;
+    let sink = server.sink("t", line.columns());
+    for _ in 0..2 {
+        sink.write(Write { token: "the same", rows: &rows, part: 0..ROWS }).await.unwrap();
+    }
+    let counts = format!("SELECT (SELECT count() FROM {database}.t), (SELECT sum(n) FROM {database}.v)");
+    assert_eq!(server.ask(&counts).await, format!("{ROWS}\t{ROWS}\n"));
     server.finish().await;
 }
 
@@ -268,18 +358,7 @@ async fn the_engine_says_which_rows_it_has_and_tells_an_earlier_topic_apart() {
         }
     }
     server.insert("t", &rows, 0..40).await.unwrap();
-    let config = ClickHouseConfig {
-        url: server.url.clone(),
-        database: server.database.clone(),
-        table: "t".to_owned(),
-    };
-    let login = Credentials {
-        user: server.user.clone(),
-        password: server.password.clone(),
-        ..Credentials::default()
-    };
-    let (_sender, credentials) = tokio::sync::watch::channel(login);
-    let sink = ClickHouseSink::new(&config, "shop.ios", line.columns(), credentials);
+    let sink = server.sink("t", line.columns());
 
     let range = Range { first: 4, last: 20 };
     let times = Some((later, later + 7));

@@ -90,10 +90,10 @@ pub fn needed_memory(max_bytes: u64) -> u64 {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = admission::batch()))]
 pub struct BatchSpec {
-    /// Rows of one partition. Default: 50000.
+    /// Rows of one partition. The more rows an insert has, the less it costs ClickHouse. Default: 200000.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_rows: i32,
-    /// Bytes of one partition's rows before compression. Default: `16Mi`.
+    /// Memory of one partition's rows and dead letters; all rows but the newest are kept compressed. Default: `16Mi`.
     #[schemars(length(min = 1, max = 20))]
     pub max_bytes: String,
     /// Age of the oldest row. Default: `1s`.
@@ -103,7 +103,7 @@ pub struct BatchSpec {
 
 impl Default for BatchSpec {
     fn default() -> Self {
-        Self { max_rows: 50_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
+        Self { max_rows: 200_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
     }
 }
 

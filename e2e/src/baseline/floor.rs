@@ -29,9 +29,9 @@ use crate::bench::workload::{Shape, Size};
 use columns::{Columns, Fill};
 use events::{LargeFlat, LargeNested, Position, SmallFlat, SmallNested};
 
-/// The processor's.
-const ROWS_OF_A_BLOCK: usize = 50_000;
-/// Bytes compressed at once; the processor's.
+/// About as many as the processor packs together.
+const ROWS_OF_A_BLOCK: usize = 2_000;
+/// Bytes compressed at once.
 const PIECE: usize = 1 << 19;
 const SILENCE: Duration = Duration::from_secs(30);
 

@@ -10,19 +10,20 @@ use crate::callgrind::{Profile, Use};
 
 /// The rooms in the order of the way. `reject` writes why, copies the record for the dead-letter topic and lets the copy go.
 /// `rest` is all that has no door: UTF-8, finding the schema, the event id, the batch.
-pub(crate) const ROOMS: [&str; 6] = ["decode", "check", "map", "encode", "reject", "rest"];
+pub(crate) const ROOMS: [&str; 7] = ["decode", "check", "map", "encode", "pack", "reject", "rest"];
 
 const REST: usize = ROOMS.len() - 1;
 
 /// The doors, and the room behind each.
-const DOORS: [(&str, usize); 7] = [
+const DOORS: [(&str, usize); 8] = [
     ("processor::decode::Walk::decode", 0),
     ("processor::check::check", 1),
     ("processor::map::append", 2),
-    ("processor::columns::Rows::encode_piece", 3),
-    ("processor::check::fault::Fault::explain", 4),
-    ("line::stand::letter", 4),
-    ("line::stand::let_go", 4),
+    ("processor::columns::encode", 3),
+    ("processor::columns::frame::Packer::pack", 4),
+    ("processor::check::fault::Fault::explain", 5),
+    ("line::stand::letter", 5),
+    ("line::stand::let_go", 5),
 ];
 
 /// What stands around the rooms in a whole processor, by how the names of its functions begin.

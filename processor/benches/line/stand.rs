@@ -1,9 +1,9 @@
 //! Stand: one batch of events through the processor's pure middle, as its reading thread does it.
 //!
-//! In: a [`Workload`] and its events. Out: the batch's Native block in memory that is used again, or letters that are dropped.
+//! In: a [`Workload`] and its events. Out: the batch's frames, or letters that are dropped.
 //! A batch begins with rows of its own, as in the flow: what its columns allocate is counted.
 //! [`counted_round`] is what callgrind counts: its name is the switch that callgrind is told.
-//! Not here: Kafka, compression, ClickHouse, and any number.
+//! Not here: Kafka, ClickHouse, and any number.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::bail;
 use processor::batch::{Batch, Entry, Letter, Original};
 use processor::columns::Rows;
+use processor::columns::frame::Packer;
 use processor::deduplicate::Seen;
 use processor::forward::selection::{Choice, Selection};
 use processor::line::Line;
@@ -23,7 +24,7 @@ use crate::workload::{Fate, Feature, Workload};
 /// A line with all that it works on.
 pub(crate) struct Stand {
     line: Line,
-    block: Vec<u8>,
+    packer: Packer,
     seen: Option<Seen>,
     selection: Option<Selection>,
     fate: Fate,
@@ -47,7 +48,7 @@ impl Stand {
             config.rules.first().map(|rule| Selection::new(&config, rule, hash_key)).transpose()?;
         Ok(Self {
             line,
-            block: Vec::new(),
+            packer: Packer::default(),
             seen: (workload.feature == Feature::Deduplication).then(|| Seen::new(86_400)),
             selection,
             fate: workload.fate,
@@ -55,13 +56,12 @@ impl Stand {
         })
     }
 
-    /// Takes all events once and encodes their block.
+    /// Takes all events once and makes their frames.
     ///
     /// # Errors
     /// When not every event ends as the workload says: then whatever is measured means something else.
     #[inline(never)]
     pub(crate) fn round(&mut self, events: &[String]) -> anyhow::Result<()> {
-        self.block.clear();
         // Ids of the round before would be duplicates.
         self.seen = self.seen.take().map(|seen| Seen::new(seen.window_seconds().unsigned_abs()));
         let mut batch = Batch::open(0, self.line.rows(), self.now);
@@ -73,8 +73,9 @@ impl Stand {
             let message = Message { record, key: Some(b"user"), headers: &NoHeaders };
             n_ended += usize::from(self.take(&message, &mut batch));
         }
-        batch.rows.encode(&mut self.block);
-        black_box(&self.block);
+        for frame in batch.rows.frames(0..batch.rows.n_rows()) {
+            black_box(frame)?;
+        }
         let_go(batch.letters);
         if n_ended != events.len() {
             bail!("{n_ended} of {} events end as {:?}", events.len(), self.fate);
@@ -95,6 +96,7 @@ impl Stand {
             Entry::Filtered | Entry::Deduplicated => false,
         };
         batch.add(&message.record, entry);
+        batch.rows.pack_when_full(&mut self.packer);
         ends_well
     }
 }

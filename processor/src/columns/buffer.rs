@@ -4,6 +4,8 @@
 //! Columns that an event's schema does not have are not touched for that event: the rows they lack are added as missing
 //! values in one go, when the next value comes or the block is written.
 
+mod read;
+
 use std::ops::Range;
 
 use crds::columns::{Column, ColumnType, ScalarType};
@@ -79,6 +81,21 @@ impl Buffer {
         Self { header, store, nulls, n_rows: 0 }
     }
 
+    /// Returns an empty column of the same name and type.
+    pub(super) fn like(&self) -> Self {
+        let nulls = self.nulls.as_ref().map(|_| Chunks::new());
+        Self { header: self.header.clone(), store: self.store.like(), nulls, n_rows: 0 }
+    }
+
+    /// Takes all rows away.
+    pub(super) fn clear(&mut self) {
+        self.store.clear();
+        if let Some(nulls) = &mut self.nulls {
+            nulls.clear();
+        }
+        self.n_rows = 0;
+    }
+
     /// Bytes that a row takes of this column at least.
     pub(crate) fn missing_bytes(&self) -> usize {
         usize::from(self.nulls.is_some()) + self.store.missing_bytes()
@@ -149,11 +166,11 @@ impl Buffer {
         self.n_rows += 1;
     }
 
-    /// Bytes of one row of a type with one width.
-    pub(crate) fn fixed_row<const N: usize>(&self, row: usize) -> Option<[u8; N]> {
+    /// Bytes of some rows of a type with one width.
+    pub(super) fn fixed_rows<const N: usize>(&self, rows: Range<usize>) -> Vec<[u8; N]> {
         match &self.store {
-            Store::Fixed { bytes, .. } => bytes.joined(row * N..(row + 1) * N).first_chunk::<N>().copied(),
-            Store::Text { .. } | Store::Dictionary(_) | Store::List { .. } => None,
+            Store::Fixed { bytes, .. } => bytes.joined(rows.start * N..rows.end * N).as_chunks().0.to_vec(),
+            Store::Text { .. } | Store::Dictionary(_) | Store::List { .. } => Vec::new(),
         }
     }
 
@@ -184,6 +201,28 @@ impl Store {
             ScalarType::Decimal { .. } | ScalarType::Uuid => 16,
         };
         Self::Fixed { width, bytes: Chunks::new() }
+    }
+
+    fn like(&self) -> Self {
+        match self {
+            Self::Fixed { width, .. } => Self::Fixed { width: *width, bytes: Chunks::new() },
+            Self::Text { missing, .. } => Self::Text { bytes: Chunks::new(), missing },
+            Self::Dictionary(dictionary) => Self::Dictionary(dictionary.like()),
+            Self::List { elements, .. } => {
+                Self::List { ends: Chunks::new(), elements: Box::new(elements.like()) }
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Fixed { bytes, .. } | Self::Text { bytes, .. } => bytes.clear(),
+            Self::Dictionary(dictionary) => dictionary.clear(),
+            Self::List { ends, elements } => {
+                ends.clear();
+                elements.clear();
+            }
+        }
     }
 
     fn missing_bytes(&self) -> usize {
@@ -231,7 +270,7 @@ impl Store {
                 bytes.each(rows.start * width..rows.end * width, |bytes| out.extend_from_slice(bytes));
                 out.resize(out.len() + n_missing * width, 0);
             }
-            // All rows is the rule; only a refused batch is cut, and where its strings end is looked for.
+            // All rows is the rule; only a refused piece is cut, and where its strings end is looked for.
             Self::Text { bytes, missing } if is_all => {
                 bytes.each(0..usize::MAX, |bytes| out.extend_from_slice(bytes));
                 write_repeated(missing, n_missing, out);

@@ -28,6 +28,13 @@ impl<T: Copy> Chunks<T> {
         Self { full: Vec::new(), last: Vec::new() }
     }
 
+    /// Takes all values away; the room of one piece stays.
+    pub(crate) fn clear(&mut self) {
+        self.full.clear();
+        self.last.clear();
+        self.last.shrink_to(Self::LENGTH);
+    }
+
     /// Number of values.
     pub(crate) fn len(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()

@@ -40,14 +40,41 @@ impl Dictionary {
             hasher: DefaultHashBuilder::default(),
             indexes: Chunks::new(),
         };
-        // Key 0 stands for a missing value. An empty string is a value of its own where NULL is one.
-        let hash = dictionary.hasher.hash_one(&b""[..]);
-        if nullable {
-            dictionary.add_key(b"");
-        } else {
-            dictionary.insert(hash, b"");
-        }
+        dictionary.add_missing();
         dictionary
+    }
+
+    /// Returns an empty one of the same type.
+    pub(super) fn like(&self) -> Self {
+        Self::new(self.nullable)
+    }
+
+    /// Takes all rows away, and all keys.
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+        self.places.clear();
+        self.table.clear();
+        self.indexes.clear();
+        self.add_missing();
+    }
+
+    /// Adds key 0, which stands for a missing value. An empty string is a value of its own where NULL is one.
+    fn add_missing(&mut self) {
+        if self.nullable {
+            self.add_key(b"");
+        } else {
+            self.add(b"");
+        }
+    }
+
+    /// Adds a key that is not there yet.
+    pub(super) fn add(&mut self, text: &[u8]) {
+        self.insert(self.hasher.hash_one(text), text);
+    }
+
+    /// Adds a row of the key with this index.
+    pub(super) fn push_index(&mut self, index: u32) {
+        self.indexes.push(index);
     }
 
     /// Adds a row.

@@ -3,13 +3,28 @@
 //! In: the bytes of one block. Out: names and, row by row, values as JSON; decimals as text, as a float would lose digits.
 //! Not here: what ClickHouse itself makes of the bytes; `tests/native.rs` asks it. No stream reads a block back.
 
+use std::ops::Range;
+
 use crds::columns::{ColumnType, ScalarType};
 use serde_json::{Value, json};
 
+use super::Rows;
+use super::frame::unpack;
 use crate::check::plan::moment_of;
 use crate::map::json::{write_decimal, write_uuid};
 
-/// A block that was read.
+/// Returns the blocks of a range of rows, one behind another, without their compression.
+///
+/// # Panics
+/// When a frame is damaged.
+#[must_use]
+pub fn unpacked(rows: &Rows, range: Range<usize>) -> Vec<u8> {
+    let block =
+        |frame: Result<_, _>| frame.and_then(|frame: bytes::Bytes| unpack(&frame)).expect("frames are whole");
+    rows.frames(range).flat_map(block).collect()
+}
+
+/// Rows that were read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
     /// Names of the columns.
@@ -21,26 +36,39 @@ pub struct Block {
 }
 
 impl Block {
-    /// Reads one block that this build wrote, which must end where the bytes end.
+    /// Reads the blocks that this build wrote, one behind another, as one; they must end where the bytes end.
     ///
     /// # Panics
-    /// When the bytes are no such block: a defect of the encoder or of this reader.
+    /// When the bytes are no such blocks: a defect of the encoder or of this reader.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         Self::read_all(bytes).expect("what the encoder wrote reads back")
     }
 
+    /// Reads a range of rows as a server would get them.
+    ///
+    /// # Panics
+    /// As [`Self::read`].
+    #[must_use]
+    pub fn of(rows: &Rows, range: Range<usize>) -> Self {
+        Self::read(&unpacked(rows, range))
+    }
+
     fn read_all(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader { bytes, at: 0 };
-        let n_columns = reader.length()?;
-        let n_rows = reader.length()?;
-        let mut block = Self { names: Vec::new(), columns: Vec::new(), n_rows };
-        for _ in 0..n_columns {
-            block.names.push(reader.text()?);
-            let column_type: ColumnType = reader.text()?.parse().ok()?;
-            block.columns.push(reader.column(&column_type, n_rows)?);
+        let mut whole = Self { names: Vec::new(), columns: Vec::new(), n_rows: 0 };
+        while reader.at < bytes.len() {
+            let (n_columns, n_rows) = (reader.length()?, reader.length()?);
+            whole.n_rows += n_rows;
+            whole.columns.resize(n_columns, Vec::new());
+            whole.names.clear();
+            for column in &mut whole.columns {
+                whole.names.push(reader.text()?);
+                let column_type: ColumnType = reader.text()?.parse().ok()?;
+                column.extend(reader.column(&column_type, n_rows)?);
+            }
         }
-        (reader.at == bytes.len()).then_some(block)
+        Some(whole)
     }
 
     /// One value.

@@ -3,9 +3,10 @@
 use crds::columns::{Column, ColumnType, ScalarType, table_columns};
 use serde_json::{Value, json};
 
-use super::Rows;
 use super::buffer::Buffer;
+use super::frame::Packer;
 use super::read::Block;
+use super::{Rows, envelope};
 
 /// Builds the columns of a table without schemas, and these before `extra`.
 fn rows(columns: &[(&str, ColumnType)]) -> Rows {
@@ -19,9 +20,7 @@ fn rows(columns: &[(&str, ColumnType)]) -> Rows {
 }
 
 fn block(rows: &Rows, range: std::ops::Range<usize>) -> Block {
-    let mut bytes = Vec::new();
-    rows.encode_rows(range, &mut bytes);
-    Block::read(&bytes)
+    Block::of(rows, range)
 }
 
 /// Index of the first column behind the envelope.
@@ -119,6 +118,46 @@ fn a_range_of_rows_is_what_the_whole_block_has_there() {
             );
         }
     }
+}
+
+/// Rows with a text of so many bytes each, packed as they come, which lack every seventh offset.
+fn long_rows(n_rows: usize, length: usize) -> Rows {
+    let mut rows = rows(&[("text", ColumnType::Plain(ScalarType::String))]);
+    let mut packer = Packer::default();
+    for row in 0..n_rows {
+        rows.column(envelope::OFFSET).push_fixed((row as i64 + row as i64 / 6).to_le_bytes());
+        rows.column(FIRST).push_text(format!("{row:length$}").as_bytes());
+        rows.end_row(length);
+        rows.pack_when_full(&mut packer);
+    }
+    rows
+}
+
+#[test]
+fn a_large_batch_is_packed_piece_by_piece_and_any_range_of_it_is_whole() {
+    let rows = long_rows(5_000, 1_000);
+    let frames: Vec<_> = rows.frames(0..5_000).collect::<Result<_, _>>().unwrap();
+    assert!(frames.len() > 5, "{} pieces", frames.len());
+    assert_eq!(rows.frames(0..0).count(), 0);
+    assert!(rows.memory() < rows.n_bytes() / 3, "{} of {}", rows.memory(), rows.n_bytes());
+    for range in [0..5_000, 0..1, 900..1_100, 1_500..1_501, 4_000..5_000, 4_999..5_000] {
+        let block = block(&rows, range.clone());
+        assert_eq!(block.n_rows, range.len(), "{range:?}");
+        for (at, row) in range.enumerate() {
+            assert_eq!(*block.value(at, "text"), json!(format!("{row:1000}")));
+            assert_eq!(*block.value(at, "_offset"), json!(rows.offset_of(row)));
+            assert_eq!(rows.offset_of(row), row as i64 + row as i64 / 6);
+        }
+    }
+}
+
+#[test]
+fn a_second_try_sends_what_was_packed_for_the_first() {
+    let rows = long_rows(3_000, 1_000);
+    let frames = || rows.frames(0..3_000).collect::<Result<Vec<_>, _>>().unwrap();
+    let (first, second) = (frames(), frames());
+    assert_eq!(first, second);
+    assert_eq!(first[0].as_ptr(), second[0].as_ptr(), "a piece is copied");
 }
 
 #[test]

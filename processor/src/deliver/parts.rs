@@ -143,10 +143,10 @@ async fn write_part<S: Sink>(job: &mut Job, sink: &S, part: Rows<usize>) -> Resu
 
 /// Makes dead letters of the refused rows.
 async fn set_aside<O: Originals>(job: &mut Job, refused: &[usize], originals: &O) -> Result<(), SinkError> {
-    let positions: Vec<Position> = refused.iter().map(|row| job.batch.rows.position_of(*row)).collect();
-    let offsets = positions.iter().map(|position| position.offset).collect();
-    let mut found = originals.fetch(job.partition, offsets).await?.into_iter().peekable();
-    for position in positions {
+    let offsets: Vec<i64> = refused.iter().map(|row| job.batch.rows.offset_of(*row)).collect();
+    let mut found = originals.fetch(job.partition, offsets.clone()).await?.into_iter().peekable();
+    for offset in offsets {
+        let position = Position { partition: job.partition, offset };
         let original = found.next_if(|original| original.position == position);
         job.batch.tally.stored = job.batch.tally.stored.saturating_sub(1);
         job.batch.tally.reject(RejectionReason::RowRefused);

@@ -16,6 +16,7 @@ use crds::stream_config::StreamConfig;
 
 use crate::batch::{Entry, Letter, Limits, Original};
 use crate::columns::Rows;
+use crate::columns::frame::Packer;
 use crate::deduplicate::{Seen, is_made_from_position};
 use crate::flow::partition::Partition;
 use crate::flow::traced;
@@ -36,6 +37,7 @@ pub(super) struct Intake {
     /// Bytes since the poll began.
     pub(super) bulk_bytes: usize,
     pub(super) is_draining: bool,
+    packer: Packer,
     taker: Taker,
 }
 
@@ -68,6 +70,7 @@ impl Intake {
             n_read: 0,
             bulk_bytes: 0,
             is_draining: false,
+            packer: Packer::default(),
             taker: Taker {
                 line,
                 config: config.clone(),
@@ -142,6 +145,7 @@ impl Intake {
             Some(rejected) => letter(message, rejected),
         };
         batch.add(&message.record, entry);
+        batch.rows.pack_when_full(&mut self.packer);
         let is_full = batch.is_full(&self.limits);
         match &partition.replay {
             // Whatever its size: the token stands for exactly this range.

@@ -4,7 +4,7 @@ use crds::expression::Expression;
 use crds::schema::Schema;
 
 use crate::cases::{config, line, record};
-use crate::columns::read::Block;
+use crate::columns::read::{Block, unpacked};
 use crate::decode::tests::Random;
 use crate::line::Line;
 use crate::record::Outcome;
@@ -56,7 +56,7 @@ fn never_panics_and_keeps_rows_whole_whatever_bytes_come() {
         match line.take(&record(round, Some(&bytes)), &mut rows) {
             Outcome::Stored => {
                 n_stored += 1;
-                assert_eq!(rows.position_of(n_stored - 1).offset, round as i64);
+                assert_eq!(rows.offset_of(n_stored - 1), round as i64);
             }
             Outcome::Rejected(rejected) => {
                 n_rejected += 1;
@@ -66,9 +66,7 @@ fn never_panics_and_keeps_rows_whole_whatever_bytes_come() {
         }
         assert_eq!(rows.n_rows(), n_stored, "seed {seed:#x}, round {round}");
     }
-    let mut bytes = Vec::new();
-    rows.encode(&mut bytes);
-    assert_eq!(Block::read(&bytes).n_rows, n_stored);
+    assert_eq!(Block::of(&rows, 0..n_stored).n_rows, n_stored);
     assert!(n_stored > 5_000 && n_rejected > 5_000, "{n_stored} stored, {n_rejected} rejected");
 }
 
@@ -99,9 +97,7 @@ fn the_same_record_gives_the_same_row_whatever_came_before() {
     let row_of = |line: &mut Line, event: &str| {
         let mut rows = line.rows();
         let outcome = line.take(&record(7, Some(event.as_bytes())), &mut rows);
-        let mut bytes = Vec::new();
-        rows.encode(&mut bytes);
-        (outcome, bytes)
+        (outcome, unpacked(&rows, 0..1))
     };
     let mut used = line(STREAM);
     let mut random = Random(0x0ade);
@@ -123,9 +119,7 @@ fn the_order_of_keys_does_not_matter() {
         let event = format!("{{{}}}", turned.join(","));
         let mut rows = line.rows();
         assert_eq!(line.take(&record(0, Some(event.as_bytes())), &mut rows), Outcome::Stored);
-        let mut bytes = Vec::new();
-        rows.encode(&mut bytes);
-        blocks.push(bytes);
+        blocks.push(unpacked(&rows, 0..1));
     }
     blocks.dedup();
     assert_eq!(blocks.len(), 1);
@@ -192,8 +186,7 @@ fn the_rows_count_the_bytes_of_their_block() {
     for (offset, event) in EVENTS.iter().cycle().take(1000).enumerate() {
         line.take(&record(offset, Some(event.as_bytes())), &mut rows);
     }
-    let mut block = Vec::new();
-    rows.encode(&mut block);
+    let block = unpacked(&rows, 0..1000);
     let share = rows.n_bytes() as f64 / block.len() as f64;
     assert!((0.9..1.5).contains(&share), "{} of {}", rows.n_bytes(), block.len());
 }
@@ -216,8 +209,7 @@ fn values_that_are_missing_count_too() {
     for offset in 0..1000 {
         line.take(&record(offset, Some(br#"{"event":"narrow","a0":1}"#)), &mut rows);
     }
-    let mut block = Vec::new();
-    rows.encode(&mut block);
+    let block = unpacked(&rows, 0..1000);
     assert!(block.len() > 2_000_000, "{}", block.len());
     assert!(rows.n_bytes() * 10 > block.len() * 9, "{} of {}", rows.n_bytes(), block.len());
 }

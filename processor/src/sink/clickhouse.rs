@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::error::Error;
-use clickhouse::insert_formatted::CompressedData;
 use clickhouse::{Client, Compression};
 use crds::columns::Column;
 use crds::stream_config::ClickHouseConfig;
@@ -27,8 +26,6 @@ pub mod verdict;
 
 /// How long one insert may take. With [`crate::deliver::VALID_FOR`] it is not above the session timeout of the group.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(8);
-/// Bytes compressed and sent at once.
-const PIECE: usize = 1 << 19;
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// A question that no index helps with reads two columns of the whole table.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(180);
@@ -90,7 +87,10 @@ impl ClickHouseSink {
         let Write { token, rows, part } = write;
         let mut insert = self
             .client()?
+            // The rows are compressed already.
+            .with_compression(Compression::None)
             .insert_formatted_with(self.insert.as_str())
+            .with_setting("decompress", "1")
             .with_setting("async_insert", "0")
             // A block is read, sorted and written one after the other anyway; handing it from thread to thread was a tenth of what it costs.
             .with_setting("max_threads", "1")
@@ -100,16 +100,8 @@ impl ClickHouseSink {
             .with_setting("max_partitions_per_insert_block", "0")
             .with_setting("type_json_skip_duplicated_paths", "1")
             .with_setting("input_format_skip_unknown_fields", "0");
-        // Column by column, so that the block is never in memory as a whole beside the columns.
-        let mut block = Vec::new();
-        for piece in 0..rows.n_pieces() {
-            rows.encode_piece(piece, part.clone(), &mut block);
-            if block.len() >= PIECE || piece + 1 == rows.n_pieces() {
-                for bytes in block.chunks(PIECE) {
-                    insert.send_compressed(CompressedData::new(bytes, Compression::Lz4)?).await?;
-                }
-                block.clear();
-            }
+        for frame in rows.frames(part) {
+            insert.send(frame.map_err(|damaged| Error::Compression(damaged.into()))?).await?;
         }
         insert.end().await
     }

@@ -30,9 +30,7 @@ fn error(verdict: Verdict, message: &str) -> SinkError {
 
 impl Sink for MemorySink {
     async fn write(&self, write: Write<'_>) -> Result<(), SinkError> {
-        let mut bytes = Vec::new();
-        write.rows.encode_rows(write.part, &mut bytes);
-        let block = Block::read(&bytes);
+        let block = Block::of(write.rows, write.part);
         let rows: Vec<StoredRow> = (0..block.n_rows)
             .map(|row| StoredRow {
                 partition: i32::try_from(block.value(row, "_partition").as_i64().unwrap()).unwrap(),
