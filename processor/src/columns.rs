@@ -28,7 +28,7 @@ use packed::Packed;
 
 /// Bytes of rows that are packed together: enough that a block's head and dictionaries are nothing beside them, and few enough that
 /// what is not packed yet is little, also with many partitions.
-const PIECE_BYTES: usize = 1 << 19;
+const PIECE_BYTES: usize = 1 << 18;
 
 /// Indexes of the envelope's columns.
 pub(crate) mod envelope {

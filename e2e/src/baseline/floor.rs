@@ -30,7 +30,7 @@ use columns::{Columns, Fill};
 use events::{LargeFlat, LargeNested, Position, SmallFlat, SmallNested};
 
 /// About as many as the processor packs together.
-const ROWS_OF_A_BLOCK: usize = 2_000;
+const ROWS_OF_A_BLOCK: usize = 1_000;
 /// Bytes compressed at once.
 const PIECE: usize = 1 << 19;
 const SILENCE: Duration = Duration::from_secs(30);
