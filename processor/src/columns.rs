@@ -112,7 +112,7 @@ impl Rows {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     pub(crate) fn pack(&mut self, packer: &mut Packer) {
         encode(&self.buffers, 0..self.n_open, &mut packer.plain);
         let offsets = self.buffers[envelope::OFFSET].fixed_rows(0..self.n_open);

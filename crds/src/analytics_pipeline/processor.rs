@@ -90,7 +90,7 @@ pub fn needed_memory(max_bytes: u64) -> u64 {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = admission::batch()))]
 pub struct BatchSpec {
-    /// Rows of one partition. The more rows an insert has, the less it costs ClickHouse. Default: 200000.
+    /// Rows of one partition. The more rows an insert has, the less it costs ClickHouse. Default: 100000.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_rows: i32,
     /// Memory of one partition's rows and dead letters; all rows but the newest are kept compressed. Default: `16Mi`.
@@ -103,7 +103,7 @@ pub struct BatchSpec {
 
 impl Default for BatchSpec {
     fn default() -> Self {
-        Self { max_rows: 200_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
+        Self { max_rows: 100_000, max_bytes: "16Mi".into(), max_age: "1s".into() }
     }
 }
 

@@ -54,7 +54,10 @@ pub fn families() -> Vec<Family> {
                 changed("1,000 rows", |config| config.batch.max_rows = 1_000),
                 changed("10,000 rows", |config| config.batch.max_rows = 10_000),
                 changed("50,000 rows", |config| config.batch.max_rows = 50_000),
-                changed("16 to 128 MiB", |config| config.batch.max_bytes = 128 << 20),
+                changed("200,000 rows, 128 MiB", |config| {
+                    config.batch.max_rows = 200_000;
+                    config.batch.max_bytes = 128 << 20;
+                }),
             ],
         },
         Family {

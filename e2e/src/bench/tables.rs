@@ -102,7 +102,7 @@ pub(super) fn growth(report: &Report, family: &Family) -> Rows {
         let times = if usual { None } else { here.against_ours(name, &Workload::MAIN, Outcome::mover) };
         rows.push(vec![
             if usual {
-                format!("usual ({PARTITIONS} partitions, 1 processor, 200,000 rows or 16 MiB)")
+                format!("usual ({PARTITIONS} partitions, 1 processor, 100,000 rows or 16 MiB)")
             } else {
                 name.to_owned()
             },

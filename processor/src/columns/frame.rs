@@ -12,6 +12,8 @@ const CHECKSUM: usize = 16;
 const HEAD: usize = 9;
 /// The head's first byte, for LZ4.
 const LZ4: u8 = 0x82;
+/// Bytes of room that a packer keeps at most.
+const MOST_ROOM: usize = 1 << 20;
 
 /// A frame does not hold what was packed: the memory of the process is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,16 +33,19 @@ impl Packer {
     #[inline(never)]
     pub(super) fn pack(&mut self) -> Bytes {
         let start = CHECKSUM + HEAD;
+        self.packed.truncate(MOST_ROOM);
+        self.packed.shrink_to(MOST_ROOM);
         self.packed.resize(start + lz4_flex::block::get_maximum_output_size(self.plain.len()), 0);
-        // It fails only where there is too little room.
-        let n_bytes =
-            lz4_flex::block::compress_into(&self.plain, &mut self.packed[start..]).unwrap_or_default();
+        let packed = lz4_flex::block::compress_into(&self.plain, &mut self.packed[start..]);
+        let n_bytes = packed.expect("there is room for bytes that do not get fewer");
         let (checksum, rest) = self.packed[..start + n_bytes].split_at_mut(CHECKSUM);
         rest[0] = LZ4;
         rest[1..5].copy_from_slice(&((HEAD + n_bytes) as u32).to_le_bytes());
         rest[5..9].copy_from_slice(&(self.plain.len() as u32).to_le_bytes());
         checksum.copy_from_slice(&hash(rest));
         self.plain.clear();
+        // One huge row must not take room for ever.
+        self.plain.shrink_to(MOST_ROOM);
         Bytes::copy_from_slice(&self.packed[..start + n_bytes])
     }
 }

@@ -26,7 +26,7 @@ use crate::kafka::Kafka;
 
 /// The batch of a pipeline that says nothing of it.
 const BATCH: BatchConfig =
-    BatchConfig { max_rows: 200_000, max_bytes: 16 << 20, max_age_milliseconds: 1_000 };
+    BatchConfig { max_rows: 100_000, max_bytes: 16 << 20, max_age_milliseconds: 1_000 };
 /// Of `privacy: Hash`; in the benchmark nobody is to be protected.
 const HASH_KEY: &str = "the benchmark's key, of no worth to anybody";
 
