@@ -125,6 +125,11 @@ impl Rows {
         (self.n_open, self.open_bytes) = (0, 0);
     }
 
+    /// Gives back the room that was kept for more rows: many small batches may wait, and only what is in them is counted.
+    pub(crate) fn close(&mut self) {
+        self.buffers.iter_mut().for_each(Buffer::shrink);
+    }
+
     /// Returns a frame for each piece of a range of rows, which ends within [`Rows::n_rows`]; in order they are all its rows.
     /// Whole pieces were packed once and are not copied.
     pub fn frames(&self, rows: Range<usize>) -> impl Iterator<Item = Result<Bytes, Damaged>> + use<'_> {

@@ -96,6 +96,14 @@ impl Buffer {
         self.n_rows = 0;
     }
 
+    /// Gives back the room that nothing has come for.
+    pub(super) fn shrink(&mut self) {
+        self.store.shrink();
+        if let Some(nulls) = &mut self.nulls {
+            nulls.shrink();
+        }
+    }
+
     /// Bytes that a row takes of this column at least.
     pub(crate) fn missing_bytes(&self) -> usize {
         usize::from(self.nulls.is_some()) + self.store.missing_bytes()
@@ -221,6 +229,17 @@ impl Store {
             Self::List { ends, elements } => {
                 ends.clear();
                 elements.clear();
+            }
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Self::Fixed { bytes, .. } | Self::Text { bytes, .. } => bytes.shrink(),
+            Self::Dictionary(dictionary) => dictionary.shrink(),
+            Self::List { ends, elements } => {
+                ends.shrink();
+                elements.shrink();
             }
         }
     }

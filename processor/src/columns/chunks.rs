@@ -35,6 +35,11 @@ impl<T: Copy> Chunks<T> {
         self.last.shrink_to(Self::LENGTH);
     }
 
+    /// Gives back the room that nothing has come for.
+    pub(crate) fn shrink(&mut self) {
+        self.last.shrink_to_fit();
+    }
+
     /// Number of values.
     pub(crate) fn len(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
@@ -154,6 +159,16 @@ mod tests {
         }
         assert_eq!(chunks.joined(0..expected.len() + 5), expected);
         assert_eq!(chunks.get(expected.len()), None);
+    }
+
+    #[test]
+    fn what_was_emptied_and_shrunk_takes_what_is_in_it() {
+        let (mut chunks, _) = filled();
+        chunks.clear();
+        chunks.extend(&[1, 2, 3]);
+        assert!(chunks.last.capacity() >= Chunks::<u32>::LENGTH, "the room of one piece stays");
+        chunks.shrink();
+        assert_eq!((chunks.last.capacity(), chunks.joined(0..9)), (3, vec![1, 2, 3]));
     }
 
     #[test]

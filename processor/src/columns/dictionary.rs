@@ -58,6 +58,11 @@ impl Dictionary {
         self.add_missing();
     }
 
+    /// Gives back the room for rows that have not come.
+    pub(super) fn shrink(&mut self) {
+        self.indexes.shrink();
+    }
+
     /// Adds key 0, which stands for a missing value. An empty string is a value of its own where NULL is one.
     fn add_missing(&mut self) {
         if self.nullable {

@@ -203,7 +203,8 @@ impl Partition {
 
     /// Closes what is filling.
     pub(super) fn close(&mut self) {
-        if let Some(batch) = self.filling.take() {
+        if let Some(mut batch) = self.filling.take() {
+            batch.rows.close();
             self.closed.push_back(batch);
         }
     }
@@ -215,6 +216,7 @@ impl Partition {
         let mut batch = self.filling.take().unwrap_or_else(open);
         batch.range = replay.range;
         batch.repetition = Some(replay.repetition);
+        batch.rows.close();
         self.closed.push_back(batch);
     }
 
