@@ -193,11 +193,9 @@ async fn the_engine_reads_every_type_as_it_was_meant() {
         assert_eq!(take(&mut line, &mut rows, offset, event.as_bytes()), Outcome::Stored);
     }
     server.insert("all", &rows, 0..4).await.unwrap();
-    let names: Vec<String> =
-        line.columns().iter().map(|column| format!("toString(`{}`)", column.name)).collect();
     let statement = format!(
         "SELECT {} FROM {}.all ORDER BY _offset FORMAT JSONCompactEachRow",
-        names.join(", "),
+        texts(line.columns()),
         server.database
     );
     let read = server.ask(&statement).await;
@@ -247,6 +245,11 @@ async fn no_event_that_a_golden_case_accepts_makes_the_engine_refuse_a_block() {
     server.finish().await;
 }
 
+/// All columns as texts, for a SELECT.
+fn texts(columns: &[Column]) -> String {
+    columns.iter().map(|column| format!("toString(`{}`)", column.name)).collect::<Vec<_>>().join(", ")
+}
+
 /// A batch that is packed in several pieces.
 fn in_pieces(line: &mut Line, n_rows: usize) -> Rows {
     let (mut rows, mut packer) = (line.rows(), Packer::default());
@@ -277,8 +280,6 @@ async fn a_batch_of_many_pieces_is_one_part_of_the_table_and_can_be_cut_anywhere
     let server = Server::connect("pieces").await;
     let mut line = line(EVERY_TYPE);
     let rows = in_pieces(&mut line, ROWS);
-    let names: Vec<String> =
-        line.columns().iter().map(|column| format!("toString(`{}`)", column.name)).collect();
     let mut sums = Vec::new();
     for (table, cuts) in [("whole", vec![0, ROWS]), ("cut", vec![0, 1, 1_500, 1_501, 6_000, ROWS])] {
         server.create(table, line.columns()).await;
@@ -292,7 +293,7 @@ async fn a_batch_of_many_pieces_is_one_part_of_the_table_and_can_be_cut_anywhere
             server.database
         );
         assert_eq!(server.ask(&parts).await.trim(), (cuts.len() - 1).to_string(), "{table}");
-        let statement = format!("SELECT count(), sum(cityHash64({})) FROM", names.join(", "));
+        let statement = format!("SELECT count(), sum(cityHash64({})) FROM", texts(line.columns()));
         sums.push(server.ask(&format!("{statement} {}.{table}", server.database)).await);
     }
     assert!(sums[0].starts_with(&format!("{ROWS}\t")) && sums[0] == sums[1], "{sums:?}");

@@ -333,7 +333,7 @@ fn after_strings(bytes: &[u8], mut at: usize, n_strings: usize) -> usize {
     at
 }
 
-fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
+pub(super) fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
     let mut length = 0;
     let mut shift = 0;
     while let Some(byte) = bytes.get(at) {

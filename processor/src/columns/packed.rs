@@ -1,12 +1,12 @@
 //! Packed: the rows of a batch that are compressed already, piece by piece, each a Native block of its own.
 //!
-//! In: full buffers. Out: a piece as it was packed, and its offsets; a part of it as buffers.
+//! In: full buffers. Out: a piece as it was packed, its offsets, and its rows in buffers again.
 //! So a batch of many rows takes a fraction of its memory, and a second try compresses nothing again.
 //! Not here: when a piece is packed; see `columns.rs`.
 
 use bytes::Bytes;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, read_length};
 use super::frame::{Damaged, unpack};
 
 /// Rows that are packed together.
@@ -46,22 +46,14 @@ impl Packed {
     /// Fills empty buffers with all rows of the piece.
     pub(super) fn unpack(&self, buffers: &mut [Buffer]) -> Result<(), Damaged> {
         let block = unpack(&self.frame)?;
-        let mut rest = skip_head(&block);
+        let (_n_columns, at) = read_length(&block, 0);
+        let (_n_rows, at) = read_length(&block, at);
+        let mut rest = block.get(at..).ok_or(Damaged)?;
         for buffer in buffers {
             rest = buffer.read(rest, self.n_rows).ok_or(Damaged)?;
         }
         if rest.is_empty() { Ok(()) } else { Err(Damaged) }
     }
-}
-
-/// Leaves out the numbers of columns and rows.
-fn skip_head(block: &[u8]) -> &[u8] {
-    let mut n_numbers = 0;
-    let end = block.iter().position(|byte| {
-        n_numbers += usize::from(byte & 0x80 == 0);
-        n_numbers == 2
-    });
-    end.and_then(|end| block.get(end + 1..)).unwrap_or_default()
 }
 
 /// Offsets of rows: they follow one another but where a record became no row.

@@ -1,7 +1,7 @@
 //! Reader of Native blocks, for tests and for people who try events: what the encoder wrote is read back by other code.
 //!
-//! In: the bytes of one block. Out: names and, row by row, values as JSON; decimals as text, as a float would lose digits.
-//! Not here: what ClickHouse itself makes of the bytes; `tests/native.rs` asks it. No stream reads a block back.
+//! In: the bytes of blocks. Out: names and, row by row, values as JSON; decimals as text, as a float would lose digits.
+//! Not here: what ClickHouse itself makes of the bytes; `tests/native.rs` asks it. A stream that must cut a piece reads it by `buffer/read.rs`.
 
 use std::ops::Range;
 

@@ -203,9 +203,8 @@ impl Partition {
 
     /// Closes what is filling.
     pub(super) fn close(&mut self) {
-        if let Some(mut batch) = self.filling.take() {
-            batch.rows.close();
-            self.closed.push_back(batch);
+        if let Some(batch) = self.filling.take() {
+            self.line_up(batch);
         }
     }
 
@@ -216,6 +215,10 @@ impl Partition {
         let mut batch = self.filling.take().unwrap_or_else(open);
         batch.range = replay.range;
         batch.repetition = Some(replay.repetition);
+        self.line_up(batch);
+    }
+
+    fn line_up(&mut self, mut batch: Batch) {
         batch.rows.close();
         self.closed.push_back(batch);
     }

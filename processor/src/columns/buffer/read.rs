@@ -36,7 +36,6 @@ impl Store {
             Self::Dictionary(dictionary) => {
                 let (flags, rest) = number(bytes)?;
                 let (n_keys, mut rest) = number(rest)?;
-                dictionary.clear();
                 for key in 0..n_keys {
                     let (length, start) = read_length(rest, 0);
                     let text = rest.get(start..start.checked_add(length)?)?;
